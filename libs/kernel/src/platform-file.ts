@@ -1,0 +1,163 @@
+import { readFileSync, statSync } from 'node:fs';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { systemClock, type Clock } from './clock.ts';
+
+const provider = z.strictObject({
+  /** What `targets` and `fallbacks` refer to. */
+  name: z.string().regex(/^[a-z0-9][a-z0-9._-]*$/i),
+  kind: z.enum(['vllm', 'openai', 'ollama', 'openrouter']),
+  /** With /v1 for OpenAI-compatible servers, without for Ollama. */
+  base_url: z.url().optional(),
+  /** The environment variable that holds the key. The key itself never stands in the file. */
+  api_key_env: z.string().optional(),
+  /** A local process the fleet controller may start and stop. Without it the provider is only probed. */
+  process: z
+    .strictObject({
+      command: z.array(z.string()).min(1),
+      env: z.record(z.string(), z.string()).default({}),
+      /** Milliseconds until it must answer its probe. */
+      start_timeout_ms: z.number().int().positive().default(120_000),
+      /** Start it with the platform. False: when asked to. */
+      autostart: z.boolean().default(true),
+    })
+    .optional(),
+});
+
+const model = z.strictObject({
+  /** What clients ask for. */
+  name: z.string().min(1),
+  targets: z
+    .array(
+      z.strictObject({ provider: z.string(), model: z.string().optional(), weight: z.number().positive().default(1) }),
+    )
+    .min(1),
+  /** `provider/model`, tried in order when no target answers. */
+  fallbacks: z.array(z.string()).default([]),
+  capabilities: z.array(z.string()).default(['chat']),
+  /** Tokens; unknown when absent. */
+  context_window: z.number().int().positive().optional(),
+  /** USD per million tokens. */
+  price: z.strictObject({ input: z.number().nonnegative(), output: z.number().nonnegative() }).optional(),
+});
+
+const tier = z.strictObject({
+  requests_per_minute: z.number().int().positive(),
+  tokens_per_minute: z.number().int().positive(),
+  /** Output tokens reserved for a request that names no maximum. */
+  default_max_tokens: z.number().int().positive().default(4096),
+});
+
+/** The platform's configuration file. Every section may be absent; unknown fields are refused by name. */
+export const platformFileSchema = z.strictObject({
+  providers: z.array(provider).default([]),
+  default_provider: z.string().optional(),
+  models: z.array(model).default([]),
+  tiers: z.record(z.string(), tier).default({}),
+  safety: z
+    .strictObject({
+      /** Rule packs that are on. */
+      packs: z.array(z.string()).default(['baseline']),
+      /** What happens to a request whose safety check does not answer in time: `open` lets it pass (and says so), `closed` refuses it. */
+      on_timeout: z.enum(['open', 'closed']).default('open'),
+    })
+    .prefault({}),
+});
+
+export type PlatformFile = z.infer<typeof platformFileSchema>;
+export type ProviderConfig = PlatformFile['providers'][number];
+export type ModelConfig = PlatformFile['models'][number];
+export type TierConfig = PlatformFile['tiers'][string];
+
+/** Parses the file's text. Throws one error that names every field that is wrong. */
+export function parsePlatformFile(text: string, filename = 'the configuration file'): PlatformFile {
+  let value: unknown;
+  try {
+    value = parse(text) ?? {};
+  } catch (cause) {
+    throw new Error(`${filename} is not valid YAML: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  }
+  const result = platformFileSchema.safeParse(value);
+  if (result.success) return result.data;
+  throw new Error(
+    `${filename} is not valid:\n  ${result.error.issues.map((issue) => `${issue.path.join('.') || '(top)'}: ${issue.message}`).join('\n  ')}`,
+  );
+}
+
+/** A value that can change while the process runs. */
+export interface Live<T> {
+  readonly current: T;
+  /** Calls back after each change. Returns the way to stop. */
+  onChange(listener: (value: T) => void): () => void;
+}
+
+/** A Live that its owner sets. */
+export function liveValue<T>(initial: T): Live<T> & { set(value: T): void } {
+  const listeners = new Set<(value: T) => void>();
+  let current = initial;
+  return {
+    get current() {
+      return current;
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    set(value) {
+      current = value;
+      for (const listener of listeners) listener(value);
+    },
+  };
+}
+
+export interface WatchedFile extends Live<PlatformFile> {
+  /** Why the file on disk is not in force; undefined when it is. */
+  readonly problem: string | undefined;
+  close(): void;
+}
+
+/**
+ * Reads the file and follows its changes (by time and size, every `intervalMs`; mounted config maps swap links, which
+ * file events miss). A broken file never replaces a good one: the last good one stays and `problem` says why.
+ * The first read throws.
+ */
+export function watchPlatformFile(
+  path: string,
+  { clock = systemClock, intervalMs = 1_000 }: { clock?: Clock; intervalMs?: number } = {},
+): WatchedFile {
+  const live = liveValue(parsePlatformFile(readFileSync(path, 'utf8'), path));
+  let seen = stamp(path);
+  let problem: string | undefined;
+  const timer = clock.every(intervalMs, () => {
+    const now = stamp(path);
+    if (now === seen) return;
+    seen = now;
+    try {
+      live.set(parsePlatformFile(readFileSync(path, 'utf8'), path));
+      problem = undefined;
+    } catch (error) {
+      problem = error instanceof Error ? error.message : String(error);
+    }
+  });
+  return {
+    get current() {
+      return live.current;
+    },
+    get problem() {
+      return problem;
+    },
+    onChange: live.onChange,
+    close: () => timer.cancel(),
+  };
+}
+
+function stamp(path: string): string {
+  try {
+    const { mtimeMs, size, ino } = statSync(path);
+    return `${mtimeMs}:${size}:${ino}`;
+  } catch {
+    return 'absent';
+  }
+}
