@@ -12,7 +12,10 @@ const boundary = (names, message) => ({
     {
       patterns: [
         { group: packages(names), message },
-        { regex: String.raw`^(\.\./){2,}(libs|services|tools|\w[\w-]*/src)`, message: 'Import other packages by name: @flotilla/<name>.' },
+        {
+          regex: String.raw`^(\.\./){2,}(libs|services|tools|\w[\w-]*/src)`,
+          message: 'Import other packages by name: @flotilla/<name>.',
+        },
       ],
     },
   ],
@@ -43,7 +46,11 @@ export default [
       parser,
       parserOptions: {
         requireConfigFile: false,
-        babelOptions: { babelrc: false, configFile: false, parserOpts: { plugins: ['typescript', 'decorators-legacy'] } },
+        babelOptions: {
+          babelrc: false,
+          configFile: false,
+          parserOpts: { plugins: ['typescript', 'decorators-legacy'] },
+        },
       },
     },
     rules: {
@@ -66,12 +73,18 @@ export default [
     files: services.map((name) => `services/${name}/src/**/*.ts`),
     ignores: ['**/*.test.ts', '**/*.fixture.ts'],
     rules: {
-      ...boundary([...apps, 'engine-sim', 'testkit'], 'A service imports libs only; it reaches other services through @flotilla/rpc and @flotilla/bus.'),
+      ...boundary(
+        [...apps, 'engine-sim', 'testkit'],
+        'A service imports libs only; it reaches other services through @flotilla/rpc and @flotilla/bus.',
+      ),
       ...ports,
     },
   },
   {
     files: services.flatMap((name) => [`services/${name}/src/**/*.test.ts`, `services/${name}/src/**/*.fixture.ts`]),
-    rules: boundary(apps, 'A test of a service stands in for the others on a memory network; all together are tested in tests/.'),
+    rules: boundary(
+      apps,
+      'A test of a service stands in for the others on a memory network; all together are tested in tests/.',
+    ),
   },
 ];

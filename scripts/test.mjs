@@ -11,7 +11,8 @@ const totals = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];
 const skips = new Map();
 
-const run = (command, args) => spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] }).status === 0;
+const run = (command, args) =>
+  spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] }).status === 0;
 
 function check(name, command, args) {
   const passed = run(command, args);
@@ -53,7 +54,9 @@ check('formatting', 'prettier', ['--check', '--log-level', 'warn', '.']);
 check('proto style', 'buf', ['lint', 'proto']);
 const ran = run('nx', ['run-many', '-t', 'test', '--output-style=static', '--nxBail=false']);
 
-const files = existsSync(results) ? readdirSync(results, { recursive: true }).filter((file) => file.endsWith('.json')) : [];
+const files = existsSync(results)
+  ? readdirSync(results, { recursive: true }).filter((file) => file.endsWith('.json'))
+  : [];
 for (const file of files) addUp(path.join(results, file));
 if (!ran && failures.length === 0) {
   totals.failed += 1;
@@ -68,5 +71,7 @@ if (ci && totals.skipped > 0) {
   totals.failed += totals.skipped;
   totals.skipped = 0;
 }
-console.log(`\n${totals.passed} passed, ${totals.failed} failed${totals.skipped > 0 ? `, ${totals.skipped} skipped` : ''}`);
+console.log(
+  `\n${totals.passed} passed, ${totals.failed} failed${totals.skipped > 0 ? `, ${totals.skipped} skipped` : ''}`,
+);
 process.exit(totals.failed > 0 ? 1 : 0);

@@ -1,0 +1,4 @@
+export * from './host.ts';
+export * from './mesh-config.ts';
+export * from './rpc-metrics.ts';
+export * from './run-service.ts';

@@ -1,0 +1,89 @@
+import { createNatsBus } from '@flotilla/bus';
+import { openDatabase, type Database } from '@flotilla/database';
+import {
+  liveValue,
+  parsePlatformFile,
+  runProcess,
+  serviceGroup,
+  systemClock,
+  systemRandom,
+  watchPlatformFile,
+  type Environment,
+  type Service,
+} from '@flotilla/kernel';
+import { createMeshNetwork, type RpcNetwork } from '@flotilla/rpc';
+import { createOpsServer, startTelemetry } from '@flotilla/telemetry';
+import type { Host, Target } from './host.ts';
+import { listenAddresses, peersOf, readMeshConfig, type ServiceName } from './mesh-config.ts';
+import { rpcMetrics } from './rpc-metrics.ts';
+
+/**
+ * Runs one service as this process in the mesh: connects what it stands on, serves it, and ends in stages on SIGTERM.
+ * The order of the end is the reverse of: bus, database, service, RPC, ops.
+ */
+export async function runService(
+  target: Target & { name: ServiceName },
+  env: Environment = process.env,
+): Promise<void> {
+  const config = readMeshConfig(env);
+  const listen = listenAddresses(config, target.name);
+  const telemetry = await startTelemetry({
+    service: target.name,
+    otlpEndpoint: config.otlpEndpoint,
+    sampleRatio: config.traceSampleRatio,
+    metrics: config.metrics,
+    logLevel: config.logLevel,
+  });
+  const rpc = createMeshNetwork({ listen: listen.rpc, peers: peersOf(config), observer: rpcMetrics() });
+  const bus = await createNatsBus({ servers: config.natsUrl, name: target.name });
+  const file = config.config ? watchPlatformFile(config.config) : liveValue(parsePlatformFile(''));
+
+  let database: Promise<Database> | undefined;
+  const host: Host = {
+    ...{ rpc, bus, file, env, clock: systemClock, random: systemRandom },
+    database() {
+      if (!config.databaseUrl) throw new Error(`${target.name} needs FLOTILLA_DATABASE_URL (postgres://…)`);
+      return (database ??= openDatabase(config.databaseUrl));
+    },
+    metrics: () => telemetry.metricsText(),
+  };
+
+  const service = await target.create(host);
+  const group = serviceGroup([
+    resource('telemetry', () => telemetry.shutdown()),
+    resource(
+      'bus',
+      () => bus.close(),
+      () => bus.ready(),
+    ),
+    resource(
+      'database',
+      async () => (await database)?.close(),
+      async () => (database ? (await database).ready() : true),
+    ),
+    service,
+    networkService(rpc),
+    createOpsServer({ listen: listen.ops, ready: () => group.ready(), metrics: host.metrics }),
+  ]);
+  await runProcess(group, { notReadyMs: config.notReadyMs, drainMs: config.drainMs });
+}
+
+/** Something already open that only has to be closed at the end. */
+export function resource(
+  name: string,
+  close: () => Promise<void>,
+  ready: () => boolean | Promise<boolean> = () => true,
+): Service {
+  return { name, start: async () => undefined, ready, stop: close };
+}
+
+/** The network as a service: it takes calls after everything else has started, and refuses them first. */
+export function networkService(rpc: RpcNetwork): Service {
+  return {
+    name: 'rpc',
+    start: () => rpc.listen(),
+    ready: () => true,
+    drain: (signal) => rpc.drain(signal),
+    stop: () => rpc.close(),
+  };
+}
