@@ -1,1 +1,4 @@
-export * from './database.ts';
+export type { Database, Queryable, TransactionOptions } from './database.ts';
+export { sqlState } from './database-error.ts';
+export { migrate, type MigrationOptions } from './migration-runner.ts';
+export { openDatabase, type DatabaseOptions } from './open.ts';

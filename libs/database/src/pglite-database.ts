@@ -1,0 +1,59 @@
+import { PGlite, types, type Transaction } from '@electric-sql/pglite';
+import { vector } from '@electric-sql/pglite-pgvector';
+import { PrismaPGlite } from 'pglite-prisma-adapter';
+import { lockDataDir } from './data-dir-lock.ts';
+import type { Database, Queryable } from './database.ts';
+import { fromPostgres } from './database-error.ts';
+import { TransactionGuard } from './inside-transaction.ts';
+import { parseTimestamp } from './result-types.ts';
+
+const parsers = {
+  [types.DATE]: (text: string) => text,
+  [types.TIMESTAMP]: parseTimestamp,
+};
+
+/** PostgreSQL as WebAssembly in this process; one connection, so statements run one after another. */
+export async function openPglite(folder: string | undefined): Promise<Database> {
+  const lock = folder === undefined ? undefined : lockDataDir(folder);
+  try {
+    // The lock file lies beside the cluster: initdb wants an empty folder.
+    const dataDir = folder === undefined ? 'memory://' : `file://${folder}/cluster`;
+    const pglite = await PGlite.create({ dataDir, extensions: { vector }, parsers });
+    return pgliteDatabase(pglite, () => lock?.release());
+  } catch (error) {
+    lock?.release();
+    throw error;
+  }
+}
+
+function pgliteDatabase(pglite: PGlite, onClosed: () => void): Database {
+  const guard = new TransactionGuard();
+  let closing: Promise<void> | undefined;
+  return {
+    kind: 'pglite',
+    async query<Row>(sql: string, parameters?: readonly unknown[]) {
+      guard.check();
+      return rows<Row>(pglite, sql, parameters);
+    },
+    async transaction(run) {
+      guard.check();
+      return guard.run(() =>
+        pglite.transaction((tx) => run(<Queryable>{ query: (sql, parameters) => rows(tx, sql, parameters) })),
+      );
+    },
+    prismaAdapter: () => new PrismaPGlite(pglite as unknown as ConstructorParameters<typeof PrismaPGlite>[0]),
+    async ready() {
+      return pglite.ready && !pglite.closed;
+    },
+    close: () => (closing ??= pglite.close().finally(onClosed)),
+  };
+}
+
+async function rows<Row>(on: PGlite | Transaction, sql: string, parameters?: readonly unknown[]): Promise<Row[]> {
+  try {
+    if (parameters === undefined) return ((await on.exec(sql)).at(-1)?.rows ?? []) as Row[];
+    return (await on.query<Row>(sql, parameters as unknown[])).rows;
+  } catch (error) {
+    throw fromPostgres(error);
+  }
+}
