@@ -1,7 +1,9 @@
+import type { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
+
 /** What ts-proto generates for one message type, as far as transports need it. */
 export interface MessageType<T> {
-  encode(message: T): { finish(): Uint8Array };
-  decode(input: Uint8Array): T;
+  encode(message: T, writer?: BinaryWriter): BinaryWriter;
+  decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromPartial(object: object): T;
 }
 
@@ -23,7 +25,7 @@ export interface ServiceDefinition {
 }
 
 export interface CallOptions {
-  /** Milliseconds from now; what is left of it travels with the call. Absent: the caller's own deadline, else the network's default. */
+  /** Milliseconds from now; what is left of it travels with the call. Absent: the network's default; Infinity: none. Nothing is inherited: a handler passes on its own `remainingMs()`. */
   timeoutMs?: number;
   /** Aborting it cancels the call here, on the way and in the handler. */
   signal?: AbortSignal;
@@ -39,17 +41,14 @@ export interface CallContext {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Callers may leave out fields; proto3 defaults fill them. */
-export type Partially<T> = T extends Uint8Array | string | number | boolean | undefined
-  ? T
-  : T extends (infer U)[]
-    ? Partially<U>[]
-    : { [K in keyof T]?: Partially<T[K]> };
-
 type RequestOf<M> = M extends { requestType: MessageType<infer R> } ? R : never;
 type ResponseOf<M> = M extends { responseType: MessageType<infer R> } ? R : never;
 
-/** The typed client of a service: `await safety.check(request)`, `for await (const event of router.generate(request))`. */
+/**
+ * The typed client of a service: `await safety.check(request)`, `for await (const event of router.generate(request))`.
+ * A request is a whole message (`fromPartial` fills what a caller leaves out). A stream begins when it is first read and
+ * can be read once; leaving it early cancels the call.
+ */
 export type Client<D extends ServiceDefinition> = {
   readonly [M in keyof D['methods']]: D['methods'][M]['responseStream'] extends true
     ? (request: RequestOf<D['methods'][M]>, options?: CallOptions) => AsyncIterable<ResponseOf<D['methods'][M]>>
@@ -68,8 +67,8 @@ export type Handlers<D extends ServiceDefinition> = {
  * (FlotillaError), carry deadlines, cancellation and trace context, and pass the same suite (libs/rpc/src/suite.ts).
  */
 export interface RpcNetwork {
-  /** Offers a service. Call it before `listen`. */
-  serve<D extends ServiceDefinition>(definition: D, handlers: Handlers<D>): void;
+  /** Offers a service, best before `listen`. Returns the way to withdraw it. Throws when it is served already. */
+  serve<D extends ServiceDefinition>(definition: D, handlers: Handlers<D>): () => void;
   /** A client of a service, wherever it runs; connects by itself, on first use. */
   client<D extends ServiceDefinition>(definition: D): Client<D>;
   /** Begins to take calls. */
