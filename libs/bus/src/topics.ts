@@ -1,0 +1,33 @@
+import { events } from '@flotilla/contracts';
+import type { Topic } from './bus.ts';
+
+/** What one request used; published by the orchestrator's outbox with the request id as event id. */
+export const usageRecorded: Topic<events.UsageRecorded> = {
+  subject: 'usage.recorded',
+  delivery: 'durable',
+  type: events.UsageRecorded,
+};
+
+/** A turn of a conversation is in the database; event id: the turn id. */
+export const turnSaved: Topic<events.TurnSaved> = {
+  subject: 'turn.saved',
+  delivery: 'durable',
+  type: events.TurnSaved,
+};
+
+/** The engines as they are now, all of them. Published on every change and now and then, so that a lost one heals. */
+export const enginesChanged: Topic<events.EnginesChanged> = {
+  subject: 'fleet.engines.changed',
+  delivery: 'broadcast',
+  type: events.EnginesChanged,
+};
+
+/** Forget what you cached about this key. */
+export const keysChanged: Topic<events.KeysChanged> = {
+  subject: 'gateway.keys.changed',
+  delivery: 'broadcast',
+  type: events.KeysChanged,
+};
+
+/** Every topic there is; tests hold the list against the subjects of the stream. */
+export const topics = [usageRecorded, turnSaved, enginesChanged, keysChanged] as const;

@@ -1,0 +1,33 @@
+import { context, createContextKey, isSpanContextValid, trace, TraceFlags, type SpanContext } from '@opentelemetry/api';
+import { parseTraceParent } from '@opentelemetry/core';
+
+const requestIdKey = createContextKey('flotilla.request_id');
+
+/** The active trace as a W3C `traceparent` header; undefined outside of any trace. */
+export function traceparent(): string | undefined {
+  const active = trace.getSpanContext(context.active());
+  if (!active || !isSpanContextValid(active)) return undefined;
+  return `00-${active.traceId}-${active.spanId}-${active.traceFlags & TraceFlags.SAMPLED ? '01' : '00'}`;
+}
+
+/** The remote span a `traceparent` header names; undefined when it is absent or malformed. */
+export function remoteSpan(header: string | undefined): SpanContext | undefined {
+  const parsed = header ? parseTraceParent(header) : null;
+  return parsed ? { ...parsed, isRemote: true } : undefined;
+}
+
+/** Runs `run` as part of the trace that a `traceparent` header names; without a valid one, as it is. */
+export function withTraceparent<T>(header: string | undefined, run: () => T): T {
+  const remote = remoteSpan(header);
+  return remote ? context.with(trace.setSpanContext(context.active(), remote), run) : run();
+}
+
+/** Runs `run` with the request id that log lines carry. */
+export function withRequestId<T>(id: string, run: () => T): T {
+  return context.with(context.active().setValue(requestIdKey, id), run);
+}
+
+/** The request id set by `withRequestId` around the caller. */
+export function requestId(): string | undefined {
+  return context.active().getValue(requestIdKey) as string | undefined;
+}
