@@ -1,1 +1,3 @@
 export * from './bus.ts';
+export { createMemoryBus, type MemoryBusOptions } from './memory-bus.ts';
+export * from './topics.ts';
