@@ -1,7 +1,7 @@
 import type { Clock } from '@flotilla/kernel';
 import type { Topic } from './bus.ts';
 import { countLost, deliver, type Handle } from './delivery.ts';
-import { finished } from './memory-consumer.ts';
+import { finished } from './finished.ts';
 
 /** Broadcast events that may wait for one listener; above it the oldest is dropped and counted. */
 const maxWaiting = 1_000;

@@ -4,9 +4,6 @@ import type { EventContext, Topic } from './bus.ts';
 /** What a subscriber gives to `subscribe`. */
 export type Handle<T> = (message: T, context: EventContext) => Promise<void> | void;
 
-/** How long `close` waits for a handler under way before it aborts the handler's signal, in milliseconds. */
-export const closeGraceMs = 5_000;
-
 /** Events of one durable consumer that may be under way or wait to come again; at the bound it gets no new ones. */
 export const maxUnsettled = 1_000;
 

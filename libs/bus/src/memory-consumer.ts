@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '@flotilla/kernel';
 import type { Topic } from './bus.ts';
-import { closeGraceMs, deliver, maxUnsettled, redeliveryPauseMs, type Handle } from './delivery.ts';
+import { deliver, maxUnsettled, redeliveryPauseMs, type Handle } from './delivery.ts';
+import { finished } from './finished.ts';
 import type { EventLog, StoredEvent } from './event-log.ts';
 
 interface Retry {
@@ -106,18 +107,4 @@ export class MemoryConsumer {
     this.#members.delete(member);
     this.#schedule();
   }
-}
-
-/** Waits for a handler under way; after the grace it is told to stop and no longer waited for. */
-export async function finished(busy: Promise<void> | undefined, stop: AbortController, clock: Clock): Promise<void> {
-  if (!busy) return;
-  let timer: Timer | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = clock.after(closeGraceMs, () => {
-      stop.abort();
-      resolve();
-    });
-  });
-  await Promise.race([busy, late]);
-  timer?.cancel();
 }

@@ -15,6 +15,7 @@ export {
 export { levelOf, logger, logLevels, type LogFields, type Logger, type LogLevel } from './log.ts';
 export type { LogSink } from './log-sink.ts';
 export { beforeRead, counter, gauge, histogram } from './metrics.ts';
+export { createOpsServer, type OpsServer, type OpsServerOptions } from './ops-server.ts';
 export { metricProducer, prometheusText } from './prometheus.ts';
 export { redact, redactText } from './redact.ts';
 export type { Labels } from './series.ts';
