@@ -1,1 +1,11 @@
-export {};
+export { startChild, takesConnections, type Child, type ChildOptions, type Readiness } from './child-process.ts';
+export { createFakeClock, type FakeClock } from './fake-clock.ts';
+export { freePort } from './free-port.ts';
+export { describeWith } from './needs.ts';
+export { until, type PollOptions } from './poll.ts';
+export { createSeededRandom } from './seeded-random.ts';
+export { findTool, requireTool, type ToolName } from './servers/binaries.ts';
+export { startNats } from './servers/nats.ts';
+export { startPostgres } from './servers/postgres.ts';
+export { startRedis, type RedisOptions } from './servers/redis.ts';
+export type { ServerOptions, TestServer } from './servers/server.ts';
