@@ -1,1 +1,14 @@
-export {};
+export { rateLimiterConfigSchema, rateLimiterDefaults, type RateLimiterConfig } from './config.ts';
+export type {
+  Decision,
+  Dimension,
+  DimensionState,
+  KeyLimits,
+  LimitStore,
+  Reservation,
+  Settlement,
+} from './limit-store.ts';
+export { createRateLimiter, type RateLimiterPorts } from './rate-limiter.ts';
+export { rateLimiterTarget } from './target.ts';
+export { MemoryLimitStore, type MemoryLimitStoreOptions } from './store.memory.ts';
+export { RedisLimitStore, type RedisLimitStoreOptions } from './store.redis.ts';

@@ -1,0 +1,57 @@
+import { z } from 'zod';
+
+/** Environment of the rate limiter, prefix FLOTILLA_RATE_LIMITER. */
+export const rateLimiterConfigSchema = z.object({
+  redisUrl: z
+    .string()
+    .optional()
+    .describe(
+      'Redis that holds the buckets, e.g. redis://127.0.0.1:6379/0. Absent: the memory of this process, which counts alone: with several replicas each would admit the whole limit.',
+    ),
+  redisCommandTimeoutMs: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(20)
+    .describe(
+      'Milliseconds one decision may take in Redis. Past it the decision is `unavailable` and the gateway fails open: a large value turns a slow Redis into slow chats.',
+    ),
+  reservationTtlMs: z.coerce
+    .number()
+    .int()
+    .min(60_000)
+    .default(900_000)
+    .describe(
+      'Milliseconds a reservation, and then the mark that it was settled, are remembered. Longer than the longest generation, or its unused tokens are not returned.',
+    ),
+  maxReservations: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(1_000_000)
+    .describe(
+      'Reservations the memory store remembers (about 300 bytes each). Above it the oldest are forgotten and stay charged as reserved.',
+    ),
+  defaultRequestsPerMinute: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(600)
+    .describe('Requests per minute of a key whose tier the configuration file does not name.'),
+  defaultTokensPerMinute: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(1_000_000)
+    .describe('Tokens per minute of a key whose tier the configuration file does not name.'),
+  defaultMaxTokens: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(4096)
+    .describe('Output tokens reserved for a request that names no maximum, for such a tier.'),
+});
+
+export type RateLimiterConfig = z.infer<typeof rateLimiterConfigSchema>;
+
+export const rateLimiterDefaults: RateLimiterConfig = rateLimiterConfigSchema.parse({});
