@@ -37,7 +37,7 @@ format: node_modules/.install ## Format every file
 	@prettier --write --log-level warn .
 
 docs: build ## Regenerate docs/reference
-	@node scripts/config-reference.mjs
+	@node scripts/reference.mjs
 
 clean: ## Remove what was built (not .data)
 	@rm -rf .nx .cache libs/*/dist services/*/dist tools/*/dist tests/dist bench/dist
