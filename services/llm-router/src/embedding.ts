@@ -1,0 +1,155 @@
+import type { router } from '@flotilla/contracts';
+import { FlotillaError, toFlotillaError } from '@flotilla/kernel';
+import type { Engines, Running } from './engines.ts';
+import { metricsOf } from './metrics.ts';
+import { lateFailure } from './providers/engine-errors.ts';
+import type { Exchange, Receiver } from './providers/exchange.ts';
+import { EngineFailure, type EmbedAnswer } from './providers/provider.ts';
+import { WholeBody } from './providers/whole-body.ts';
+import type { Resolution } from './registry.ts';
+import type { Target } from './target.ts';
+import { estimatedUsage } from './usage.ts';
+import type { Watched } from './watchdog.ts';
+
+/** Embeds texts in batches, one after another; each may fail over to another engine of the same model. */
+export async function embed(
+  engines: Engines,
+  resolution: Resolution,
+  request: router.EmbedRequest,
+  signal: AbortSignal,
+): Promise<router.EmbedResponse> {
+  const { inputs } = request;
+  const { embedBatch, embedMaxInputs } = engines.config;
+  if (inputs.length > embedMaxInputs) {
+    throw new FlotillaError('invalid_request', `At most ${embedMaxInputs} inputs go into one request.`, {
+      details: { param: 'input' },
+    });
+  }
+  const embeddings: router.Embedding[] = [];
+  const usage = { promptTokens: 0, completionTokens: 0, cachedTokens: 0, estimated: false };
+  for (let at = 0; at < inputs.length; at += embedBatch) {
+    const batch = inputs.slice(at, at + embedBatch);
+    const answer = await embedBatchOnce(engines, resolution, batch, request.caller?.requestId ?? '', signal);
+    for (const values of answer.vectors) embeddings.push({ values });
+    const used =
+      answer.usage ??
+      estimatedUsage(
+        batch.reduce((sum, text) => sum + text.length, 0),
+        0,
+      );
+    usage.promptTokens += used.promptTokens;
+    usage.estimated ||= used.estimated;
+  }
+  return { model: resolution.name, embeddings, usage };
+}
+
+async function embedBatchOnce(
+  engines: Engines,
+  resolution: Resolution,
+  inputs: readonly string[],
+  requestId: string,
+  signal: AbortSignal,
+): Promise<EmbedAnswer> {
+  const attempts = engines.attempts(resolution);
+  const startedAt = engines.clock.monotonic();
+  for (;;) {
+    const target = attempts.next();
+    const metrics = metricsOf(
+      'embeddings',
+      resolution.listed ? resolution.name : 'other',
+      target.endpoint.facts.provider,
+    );
+    metrics.inFlight.add(1);
+    try {
+      const body = target.adapter.embedBody(target.model, inputs);
+      const answer = target.adapter.embeddings(
+        await new EmbedCall(engines, target, body, requestId, signal).result,
+        inputs,
+      );
+      metrics.duration.record((engines.clock.monotonic() - startedAt) / 1_000);
+      if (answer.usage) metrics.inputTokens.record(answer.usage.promptTokens);
+      return answer;
+    } catch (error) {
+      if (!(error instanceof EngineFailure)) throw error;
+      if (!attempts.failed(target, error)) {
+        metrics.failed((engines.clock.monotonic() - startedAt) / 1_000, error.error.code);
+        throw error.error;
+      }
+    } finally {
+      metrics.inFlight.add(-1);
+      attempts.left(target);
+    }
+  }
+}
+
+/** One batch on one engine: its body, whole. Rejects with an EngineFailure, or a FlotillaError when the caller left. */
+class EmbedCall implements Receiver, Running, Watched {
+  readonly result: Promise<string>;
+  readonly #engines: Engines;
+  readonly #signal: AbortSignal;
+  readonly #body = new WholeBody();
+  readonly #startedAt: number;
+  #exchange: Exchange | undefined;
+  #resolve!: (text: string) => void;
+  #reject!: (error: Error) => void;
+
+  constructor(engines: Engines, target: Target, body: string, requestId: string, signal: AbortSignal) {
+    this.#engines = engines;
+    this.#signal = signal;
+    this.#startedAt = engines.clock.monotonic();
+    this.result = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    if (signal.aborted) {
+      this.#reject(toFlotillaError(signal.reason));
+      return;
+    }
+    signal.addEventListener('abort', this, { once: true });
+    engines.enter(this);
+    engines.watchdog.add(this);
+    this.#exchange = engines.client.embed(target, body, target.headers(requestId), this);
+  }
+
+  data(bytes: Buffer): void {
+    try {
+      this.#body.write(bytes);
+    } catch (error) {
+      this.#exchange?.abort();
+      this.fail(error as EngineFailure);
+    }
+  }
+
+  end(): void {
+    this.#close();
+    this.#resolve(this.#body.text());
+  }
+
+  fail(failure: Error): void {
+    this.#close();
+    this.#reject(failure);
+  }
+
+  handleEvent(): void {
+    this.#exchange?.abort();
+    this.fail(toFlotillaError(this.#signal.reason));
+  }
+
+  abandon(): void {
+    this.#exchange?.abort();
+    this.fail(new FlotillaError('unavailable', 'The router is shutting down.'));
+  }
+
+  check(now: number): void {
+    const { embedTimeoutMs } = this.#engines.config;
+    if (now - this.#startedAt <= embedTimeoutMs) return;
+    this.#exchange?.abort();
+    this.fail(lateFailure(`The engine sent no embeddings within ${embedTimeoutMs / 1_000} s.`, true));
+  }
+
+  #close(): void {
+    this.#signal.removeEventListener('abort', this);
+    this.#engines.watchdog.remove(this);
+    this.#engines.leave(this);
+  }
+}

@@ -1,0 +1,90 @@
+import type { PlatformFile, ProviderConfig } from '@flotilla/kernel';
+import { Endpoint, type EndpointFacts } from './endpoint.ts';
+
+const defaultUrls: Record<ProviderConfig['kind'], string> = {
+  vllm: 'http://127.0.0.1:8000/v1',
+  openai: 'https://api.openai.com/v1',
+  openrouter: 'https://openrouter.ai/api/v1',
+  ollama: 'http://127.0.0.1:11434',
+};
+
+/**
+ * The engines there are: what the fleet told last, and for each configured provider the fleet says nothing of, the
+ * address in the configuration, taken as ready until a request finds otherwise.
+ */
+export class EndpointDirectory {
+  #engines: readonly EndpointFacts[] = [];
+  #endpoints = new Map<string, Endpoint>();
+  /** Grows when the registry has to look again; not for load figures. */
+  version = 0;
+
+  /** Takes the fleet's whole list. */
+  update(engines: readonly EndpointFacts[]): void {
+    const same =
+      engines.length === this.#engines.length && engines.every((facts, i) => alike(facts, this.#engines[i]!));
+    this.#engines = engines;
+    if (!same) this.version += 1;
+    for (const facts of engines) {
+      const known = this.#endpoints.get(facts.id);
+      if (known && identity(known.facts) === identity(facts)) known.facts = facts;
+    }
+  }
+
+  /** The endpoints under this file. One that stays keeps its counts; at most as many are held as the two lists name. */
+  list(file: PlatformFile): Endpoint[] {
+    const providers = new Map(file.providers.map((provider) => [provider.name, provider]));
+    const facts = this.#engines.filter((engine) => !contradicts(engine, providers.get(engine.provider)));
+    const covered = new Set(facts.map((engine) => engine.provider));
+    for (const provider of file.providers) {
+      // A provider that is a process here lives only as the fleet says.
+      if (!covered.has(provider.name) && !provider.process) facts.push(configured(provider));
+    }
+    const next = new Map<string, Endpoint>();
+    for (const fact of facts) {
+      const known = this.#endpoints.get(fact.id);
+      const endpoint = known && identity(known.facts) === identity(fact) ? known : new Endpoint(fact);
+      endpoint.facts = fact;
+      next.set(fact.id, endpoint);
+    }
+    this.#endpoints = next;
+    return [...next.values()];
+  }
+}
+
+function configured(provider: ProviderConfig): EndpointFacts {
+  return {
+    id: `configured:${provider.name}`,
+    provider: provider.name,
+    kind: provider.kind,
+    baseUrl: provider.base_url ?? defaultUrls[provider.kind],
+    ready: true,
+    models: [],
+    waiting: 0,
+    since: 0,
+  };
+}
+
+/** The file was changed and the fleet has not looked yet: the file is right. */
+function contradicts(engine: EndpointFacts, provider: ProviderConfig | undefined): boolean {
+  return provider?.base_url !== undefined && plainUrl(provider.base_url) !== plainUrl(engine.baseUrl);
+}
+
+function plainUrl(url: string): string {
+  return url.replace(/\/+$/, '').replace(/\/v1$/, '');
+}
+
+function identity(facts: EndpointFacts): string {
+  return `${facts.id} ${facts.provider} ${facts.kind} ${facts.baseUrl}`;
+}
+
+function alike(a: EndpointFacts, b: EndpointFacts): boolean {
+  return (
+    identity(a) === identity(b) &&
+    a.ready === b.ready &&
+    a.models.length === b.models.length &&
+    a.models.every(
+      (model, i) =>
+        model.name === b.models[i]!.name && String(model.capabilities) === String(b.models[i]!.capabilities),
+    )
+  );
+}

@@ -1,0 +1,88 @@
+import type { Clock, Random } from '@flotilla/kernel';
+import type { Resolution, Route } from './registry.ts';
+import type { Target } from './target.ts';
+
+/**
+ * Picks the engine of a request. Among the routes of a model two are drawn by weight and the less loaded one wins, so
+ * that weights are shares while engines keep up and load moves when they do not. Within a route: least in flight, of
+ * all when there are two, of two drawn at random when there are more (power of two choices, Mitzenmacher 2001).
+ */
+export class EndpointPicker {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #maxInFlight: number;
+  #picks = 0;
+
+  constructor(clock: Clock, random: Random, maxInFlight: number) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#maxInFlight = maxInFlight;
+  }
+
+  /**
+   * A target that was not tried, or undefined. Engines that were set aside are used only when neither a route nor a
+   * fallback has any other: never are all of them out.
+   */
+  pick(resolution: Resolution, tried: readonly Target[]): Target | undefined {
+    const target = this.#pass(resolution, tried, false) ?? this.#pass(resolution, tried, true);
+    if (target) target.endpoint.lastPick = ++this.#picks;
+    return target;
+  }
+
+  #pass(resolution: Resolution, tried: readonly Target[], withEjected: boolean): Target | undefined {
+    const target = this.#among(resolution.routes, tried, withEjected);
+    if (target) return target;
+    for (const fallback of resolution.fallbacks) {
+      const other = this.#within(fallback, tried, withEjected);
+      if (other) return other;
+    }
+    return undefined;
+  }
+
+  #among(routes: readonly Route[], tried: readonly Target[], withEjected: boolean): Target | undefined {
+    if (routes.length === 1) return this.#within(routes[0]!, tried, withEjected);
+    const usable: { weight: number; target: Target }[] = [];
+    for (const route of routes) {
+      const target = this.#within(route, tried, withEjected);
+      if (target) usable.push({ weight: route.weight, target });
+    }
+    if (usable.length < 2) return usable[0]?.target;
+    const first = this.#draw(usable);
+    const second = this.#draw(usable);
+    const moved = second.target.endpoint.inFlight / second.weight < first.target.endpoint.inFlight / first.weight;
+    return moved ? second.target : first.target;
+  }
+
+  #draw<T extends { weight: number }>(entries: readonly T[]): T {
+    let at = this.#random.next() * entries.reduce((sum, entry) => sum + entry.weight, 0);
+    for (const entry of entries) if ((at -= entry.weight) < 0) return entry;
+    return entries.at(-1)!;
+  }
+
+  #within(route: Route, tried: readonly Target[], withEjected: boolean): Target | undefined {
+    const { targets } = route;
+    if (targets.length === 1) return this.#usable(targets[0]!, tried, withEjected) ? targets[0] : undefined;
+    const usable = targets.filter((target) => this.#usable(target, tried, withEjected));
+    if (usable.length <= 2) return lighter(usable[0], usable[1]);
+    const first = Math.floor(this.#random.next() * usable.length);
+    const step = 1 + Math.floor(this.#random.next() * (usable.length - 1));
+    return lighter(usable[first], usable[(first + step) % usable.length]);
+  }
+
+  #usable({ endpoint, model }: Target, tried: readonly Target[], withEjected: boolean): boolean {
+    return (
+      endpoint.facts.ready &&
+      endpoint.inFlight < this.#maxInFlight &&
+      (withEjected || !endpoint.ejected(this.#clock.monotonic())) &&
+      !tried.some((target) => target.endpoint === endpoint && target.model === model)
+    );
+  }
+}
+
+function lighter(a: Target | undefined, b: Target | undefined): Target | undefined {
+  if (!a || !b) return a ?? b;
+  const x = a.endpoint;
+  const y = b.endpoint;
+  const order = x.inFlight - y.inFlight || x.facts.waiting - y.facts.waiting || x.lastPick - y.lastPick;
+  return order <= 0 ? a : b;
+}

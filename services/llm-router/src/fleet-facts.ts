@@ -1,0 +1,18 @@
+import { fleet } from '@flotilla/contracts';
+import type { EndpointFacts, EngineKind } from './endpoint.ts';
+
+const kinds: readonly string[] = ['vllm', 'openai', 'ollama', 'openrouter'] satisfies EngineKind[];
+
+/** An engine in the fleet's words → in the router's. A kind this router does not know is taken for OpenAI-compatible. */
+export function endpointFacts(engine: fleet.Engine): EndpointFacts {
+  return {
+    id: engine.id,
+    provider: engine.provider,
+    kind: kinds.includes(engine.kind) ? (engine.kind as EngineKind) : 'openai',
+    baseUrl: engine.baseUrl,
+    ready: engine.state === fleet.EngineState.READY,
+    models: engine.models,
+    waiting: engine.load?.waiting ?? 0,
+    since: engine.since,
+  };
+}

@@ -1,0 +1,51 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { fleet } from '@flotilla/contracts';
+import { systemClock, systemRandom } from '@flotilla/kernel';
+import type { RouterConfig } from './config.ts';
+import { EndpointDirectory } from './endpoint-directory.ts';
+import { Engines } from './engines.ts';
+import { endpointFacts } from './fleet-facts.ts';
+import { FleetWatch } from './fleet-watch.ts';
+import { RouterRpc } from './llm-router.rpc.ts';
+import { LlmRouter } from './llm-router.ts';
+import type { RouterPorts } from './ports.ts';
+import { Registry } from './registry.ts';
+
+@Module({})
+export class LlmRouterModule {
+  static with(config: RouterConfig, ports: RouterPorts): DynamicModule {
+    const { clock = systemClock, random = systemRandom } = ports;
+    return {
+      module: LlmRouterModule,
+      controllers: [RouterRpc],
+      providers: [
+        { provide: EndpointDirectory, useFactory: () => new EndpointDirectory() },
+        { provide: Engines, useFactory: () => new Engines(config, clock, random) },
+        {
+          provide: Registry,
+          useFactory: (directory: EndpointDirectory, engines: Engines) =>
+            new Registry(ports.file, directory, ports.env, (endpoints) => engines.client.keep(endpoints)),
+          inject: [EndpointDirectory, Engines],
+        },
+        {
+          provide: FleetWatch,
+          useFactory: (directory: EndpointDirectory) => {
+            const client = ports.rpc.client(fleet.FleetDefinition);
+            return new FleetWatch(
+              async (options) => (await client.listEngines({}, options)).engines,
+              (engines) => directory.update(engines.map(endpointFacts)),
+              clock,
+              config.fleetRefreshMs,
+            );
+          },
+          inject: [EndpointDirectory],
+        },
+        {
+          provide: LlmRouter,
+          useFactory: (registry: Registry, engines: Engines) => new LlmRouter(registry, engines, clock),
+          inject: [Registry, Engines],
+        },
+      ],
+    };
+  }
+}

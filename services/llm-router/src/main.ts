@@ -1,0 +1,4 @@
+import { runService } from '@flotilla/host';
+import { routerTarget } from './host-target.ts';
+
+await runService(routerTarget);

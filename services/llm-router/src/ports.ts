@@ -1,0 +1,13 @@
+import type { Bus } from '@flotilla/bus';
+import type { Clock, Environment, Live, PlatformFile, Random } from '@flotilla/kernel';
+import type { RpcNetwork } from '@flotilla/rpc';
+
+export interface RouterPorts {
+  rpc: RpcNetwork;
+  bus: Bus;
+  file: Live<PlatformFile>;
+  /** Holds the providers' keys, by the names in `api_key_env`. */
+  env: Environment;
+  clock?: Clock;
+  random?: Random;
+}

@@ -1,0 +1,86 @@
+import { FlotillaError, type ErrorCode } from '@flotilla/kernel';
+import { EngineFailure } from './provider.ts';
+
+/** Characters of an engine's message that a client sees. */
+const maxMessage = 500;
+
+/** An HTTP answer of 400 and above, or an error in a body or a stream that carries such a status. */
+export function statusFailure(status: number, body: unknown, redact: (text: string) => string): EngineFailure {
+  const said = messageOf(body);
+  const message = said === undefined ? undefined : redact(said).slice(0, maxMessage);
+  const fail = (code: ErrorCode, text: string | undefined, failover: boolean, retryAfterMs?: number) =>
+    new EngineFailure(new FlotillaError(code, text, { details: { engineStatus: status, retryAfterMs } }), { failover });
+  switch (status) {
+    case 400:
+    case 422:
+      return isContextLength(body, said)
+        ? fail('context_length_exceeded', message, false)
+        : fail('invalid_request', message, false);
+    // What providers say of a refused key is about the platform's account, not about the client.
+    case 401:
+    case 402:
+    case 403:
+      return fail('engine_error', `The provider refused the platform's own key or account (status ${status}).`, true);
+    case 404:
+      return fail('model_not_found', message, true);
+    case 413:
+      return fail('payload_too_large', message, false);
+    case 429:
+    case 503:
+    case 529:
+      return fail('overloaded', 'The engine has too much under way. Try again in a moment.', true);
+    default:
+      return fail('engine_error', `The engine failed (status ${status}).`, true);
+  }
+}
+
+/** `{"error": …}` inside an answer that began with status 200. */
+export function frameFailure(error: unknown): EngineFailure {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? Number(error.code) : Number.NaN;
+  return statusFailure(code >= 400 && code < 600 ? code : 500, { error }, (text) => text);
+}
+
+export function cutFailure(): EngineFailure {
+  return new EngineFailure(new FlotillaError('engine_error', 'The engine ended the answer before it was complete.'), {
+    failover: true,
+  });
+}
+
+export function malformedFailure(what: string, cause?: unknown): EngineFailure {
+  return new EngineFailure(new FlotillaError('engine_error', `The engine sent ${what}.`, { cause }), {
+    failover: true,
+  });
+}
+
+/**
+ * What undici throws when a connection cannot be made or breaks before the answer. A reset may be a kept connection that
+ * the engine closed at the same moment, which says nothing of its health.
+ */
+export function connectionFailure(error: Error): EngineFailure {
+  const code = 'code' in error ? String(error.code) : '';
+  const stale = ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(code);
+  return new EngineFailure(
+    new FlotillaError('engine_error', 'The connection to the engine failed.', { cause: error }),
+    { failover: true, unreachable: !stale, stale },
+  );
+}
+
+export function lateFailure(text: string, failover: boolean): EngineFailure {
+  return new EngineFailure(new FlotillaError('deadline_exceeded', text), { failover, unreachable: failover });
+}
+
+/** OpenAI `{error: {message}}`, Ollama `{error: ""}`, older vLLM `{message}`, FastAPI `{detail}`. */
+function messageOf(body: unknown): string | undefined {
+  if (typeof body !== 'object' || body === null) return undefined;
+  const { error, message, detail } = body as Record<string, unknown>;
+  if (typeof error === 'string') return error;
+  if (typeof error === 'object' && error !== null) return messageOf(error);
+  if (typeof message === 'string') return message;
+  return typeof detail === 'string' ? detail : undefined;
+}
+
+function isContextLength(body: unknown, message = ''): boolean {
+  const error = typeof body === 'object' && body !== null && 'error' in body ? body.error : undefined;
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  return code === 'context_length_exceeded' || /maximum context length|exceeds? the (model's )?context/i.test(message);
+}

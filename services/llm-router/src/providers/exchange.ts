@@ -1,0 +1,119 @@
+import type { Dispatcher } from 'undici';
+import type { Target } from '../target.ts';
+import type { Watchdog, Watched } from '../watchdog.ts';
+import { connectionFailure, cutFailure, statusFailure } from './engine-errors.ts';
+import { EngineFailure } from './provider.ts';
+import { WholeBody } from './whole-body.ts';
+
+/** Bytes of an error's body that are read. */
+const maxErrorBody = 64 << 10;
+/** Milliseconds an engine has to end a response that said it was done; past it the connection is not kept. */
+const lingerMs = 1_000;
+
+/** Who reads an exchange. After `end` or `fail` nothing comes. */
+export interface Receiver {
+  data(bytes: Buffer): void;
+  end(): void;
+  fail(failure: EngineFailure): void;
+}
+
+/** One request to an engine and its response, on undici's handler interface. */
+export class Exchange implements Dispatcher.DispatchHandler, Watched {
+  readonly target: Target;
+  readonly #watchdog: Watchdog;
+  #receiver: Receiver | undefined;
+  #controller: Dispatcher.DispatchController | undefined;
+  #answered = false;
+  #ended = false;
+  #aborted = false;
+  #errorStatus = 0;
+  #errorBody: WholeBody | undefined;
+  #lingered = 0;
+
+  constructor(target: Target, receiver: Receiver, watchdog: Watchdog) {
+    this.target = target;
+    this.#receiver = receiver;
+    this.#watchdog = watchdog;
+  }
+
+  /** Destroys the connection, so that the engine stops at once. */
+  abort(): void {
+    this.#receiver = undefined;
+    if (this.#ended || this.#aborted) return;
+    this.#aborted = true;
+    this.#controller?.abort(new Error('aborted'));
+  }
+
+  /** The answer is complete: what may still come is read away, so that the connection can be used again. */
+  release(): void {
+    this.#receiver = undefined;
+    if (!this.#ended && !this.#aborted) this.#watchdog.add(this);
+  }
+
+  pause(): void {
+    this.#controller?.pause();
+  }
+
+  resume(): void {
+    if (this.#controller?.paused) this.#controller.resume();
+  }
+
+  check(now: number): void {
+    if (this.#lingered === 0) this.#lingered = now;
+    else if (now - this.#lingered < lingerMs) return;
+    else this.abort();
+    if (this.#aborted) this.#watchdog.remove(this);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#aborted) controller.abort(new Error('aborted'));
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number): void {
+    if (status < 200) return;
+    this.#answered = true;
+    this.target.endpoint.answered();
+    if (status < 300) return;
+    this.#errorStatus = status;
+    this.#errorBody = new WholeBody(maxErrorBody);
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#errorBody) this.#errorBody.write(chunk);
+    else this.#receiver?.data(chunk);
+  }
+
+  onResponseEnd(): void {
+    this.#close((receiver) => {
+      if (this.#errorBody) receiver.fail(this.#refusal());
+      else receiver.end();
+    });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#close((receiver) => {
+      if (this.#errorBody) receiver.fail(this.#refusal());
+      else if (error instanceof EngineFailure) receiver.fail(error);
+      else receiver.fail(this.#answered ? cutFailure() : connectionFailure(error));
+    });
+  }
+
+  #close(tell: (receiver: Receiver) => void): void {
+    this.#ended = true;
+    this.#watchdog.remove(this);
+    const receiver = this.#receiver;
+    this.#receiver = undefined;
+    if (receiver) tell(receiver);
+  }
+
+  #refusal(): EngineFailure {
+    let body: unknown;
+    try {
+      body = this.#errorBody?.json();
+    } catch {
+      body = undefined;
+    }
+    return statusFailure(this.#errorStatus, body, (text) => this.target.redact(text));
+  }
+}

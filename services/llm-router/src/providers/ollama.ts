@@ -1,0 +1,40 @@
+import { frameFailure, malformedFailure } from './engine-errors.ts';
+import { OllamaAnswer } from './ollama-answer.ts';
+import { ollamaChatBody } from './ollama-request.ts';
+import type { EmbedAnswer, ProviderAdapter } from './provider.ts';
+
+/** Ollama's own API (github.com/ollama/ollama, docs/api.md): its OpenAI route knows neither thinking nor load times. */
+export const ollama: ProviderAdapter = {
+  generatePath: '/api/chat',
+  embedPath: '/api/embed',
+  basePath: (pathname) => pathname.replace(/\/v1$/, ''),
+  generateBody: ollamaChatBody,
+  answer: () => new OllamaAnswer(),
+  embedBody: (model, inputs) => JSON.stringify({ model, input: inputs }),
+  embeddings: readEmbeddings,
+};
+
+interface EmbedBody {
+  embeddings?: number[][];
+  prompt_eval_count?: number;
+  error?: unknown;
+}
+
+function readEmbeddings(text: string, inputs: readonly string[]): EmbedAnswer {
+  let body: EmbedBody;
+  try {
+    body = (JSON.parse(text) as EmbedBody | null) ?? {};
+  } catch (cause) {
+    throw malformedFailure('a body that is not JSON', cause);
+  }
+  if (body.error != null) throw frameFailure(body.error);
+  if (!Array.isArray(body.embeddings) || body.embeddings.length !== inputs.length) {
+    throw malformedFailure('another number of embeddings');
+  }
+  const promptTokens = body.prompt_eval_count;
+  return {
+    vectors: body.embeddings,
+    usage:
+      promptTokens === undefined ? undefined : { promptTokens, completionTokens: 0, cachedTokens: 0, estimated: false },
+  };
+}

@@ -1,0 +1,140 @@
+import type { chat, common } from '@flotilla/contracts';
+import { cutFailure, frameFailure, malformedFailure } from './engine-errors.ts';
+import type { AnswerDecoder } from './provider.ts';
+import { SseParser } from './sse.ts';
+import { WholeBody } from './whole-body.ts';
+
+interface OpenAiPiece {
+  role?: unknown;
+  content?: unknown;
+  reasoning_content?: unknown;
+  reasoning?: unknown;
+  tool_calls?: unknown;
+  refusal?: unknown;
+}
+interface OpenAiChoice {
+  index?: number;
+  delta?: OpenAiPiece | null;
+  message?: OpenAiPiece | null;
+  logprobs?: unknown;
+  finish_reason?: string | null;
+}
+interface OpenAiUsage {
+  prompt_tokens?: number;
+  completion_tokens?: number;
+  prompt_tokens_details?: { cached_tokens?: number } | null;
+}
+interface OpenAiAnswer {
+  choices?: OpenAiChoice[];
+  usage?: OpenAiUsage | null;
+  system_fingerprint?: string | null;
+  error?: unknown;
+}
+
+/** `text/event-stream` of chat.completion.chunk. */
+export class OpenAiStream implements AnswerDecoder {
+  done = false;
+  usage: common.Usage | undefined;
+  systemFingerprint = '';
+  readonly #parser = new SseParser((data) => this.#take(data));
+  #choices: chat.Choice[] = [];
+  /** By index of the choice: false once it began, true once it has its finish reason. */
+  readonly #finished: boolean[] = [];
+
+  write(bytes: Buffer, choices: chat.Choice[]): void {
+    this.#choices = choices;
+    this.#parser.write(bytes);
+  }
+
+  end(choices: chat.Choice[]): void {
+    this.#choices = choices;
+    this.#parser.end();
+    if (this.done) return;
+    // Without [DONE]: complete if every choice that began has a finish reason.
+    if (this.#finished.length === 0 || this.#finished.includes(false)) throw cutFailure();
+    this.done = true;
+  }
+
+  #take(data: string): void {
+    if (this.done) return;
+    if (data === '[DONE]') {
+      // An end without a single choice is no answer.
+      if (this.#finished.length === 0) throw cutFailure();
+      this.done = true;
+      return;
+    }
+    const chunk = parse(data);
+    if (chunk.error != null) throw frameFailure(chunk.error);
+    if (chunk.usage) this.usage = usageOf(chunk.usage);
+    if (chunk.system_fingerprint) this.systemFingerprint = chunk.system_fingerprint;
+    const choices = chunk.choices;
+    if (!Array.isArray(choices)) return;
+    for (const choice of choices) {
+      const piece = choiceOf(choice, choice.delta);
+      this.#finished[piece.index] = this.#finished[piece.index] === true || piece.finishReason !== '';
+      this.#choices.push(piece);
+    }
+  }
+}
+
+/** One chat.completion. */
+export class OpenAiWhole implements AnswerDecoder {
+  done = false;
+  usage: common.Usage | undefined;
+  systemFingerprint = '';
+  readonly #body = new WholeBody();
+
+  write(bytes: Buffer): void {
+    this.#body.write(bytes);
+  }
+
+  end(choices: chat.Choice[]): void {
+    const answer = this.#body.json() as OpenAiAnswer | null;
+    if (answer?.error != null) throw frameFailure(answer.error);
+    if (!Array.isArray(answer?.choices) || answer.choices.length === 0)
+      throw malformedFailure('an answer without choices');
+    for (const choice of answer.choices) {
+      const whole = choiceOf(choice, choice.message);
+      if (whole.finishReason === '') whole.finishReason = 'stop';
+      choices.push(whole);
+    }
+    if (answer.usage) this.usage = usageOf(answer.usage);
+    this.systemFingerprint = text(answer.system_fingerprint);
+    this.done = true;
+  }
+}
+
+function parse(data: string): OpenAiAnswer {
+  try {
+    return (JSON.parse(data) as OpenAiAnswer | null) ?? {};
+  } catch (cause) {
+    throw malformedFailure('an event that is not JSON', cause);
+  }
+}
+
+function choiceOf(choice: OpenAiChoice, piece: OpenAiPiece | null | undefined): chat.Choice {
+  const { role, content, reasoning_content, reasoning, tool_calls, refusal } = piece ?? {};
+  return {
+    index: choice.index ?? 0,
+    role: text(role),
+    content: text(content),
+    reasoning: text(reasoning_content ?? reasoning),
+    toolCallsJson: Array.isArray(tool_calls) && tool_calls.length > 0 ? JSON.stringify(tool_calls) : '',
+    refusal: text(refusal),
+    logprobsJson: choice.logprobs == null ? '' : JSON.stringify(choice.logprobs),
+    finishReason: text(choice.finish_reason),
+  };
+}
+
+export function usageOf(usage: OpenAiUsage): common.Usage {
+  return {
+    promptTokens: usage.prompt_tokens ?? 0,
+    completionTokens: usage.completion_tokens ?? 0,
+    cachedTokens: usage.prompt_tokens_details?.cached_tokens ?? 0,
+    estimated: false,
+  };
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}

@@ -1,0 +1,27 @@
+import type { chat, router } from '@flotilla/contracts';
+import { furtherFields } from './parameters.ts';
+
+/** The body of `POST /chat/completions`. Texts that are JSON already are spliced in as they are. */
+export function chatBody(model: string, request: router.GenerateRequest, maxTokensField: string): string {
+  let body = `{"model":${JSON.stringify(model)},"messages":[`;
+  for (let i = 0; i < request.messages.length; i += 1) {
+    if (i > 0) body += ',';
+    body += messageJson(request.messages[i]!);
+  }
+  body += request.stream ? '],"stream":true,"stream_options":{"include_usage":true}' : '],"stream":false';
+  if (request.maxTokens > 0) body += `,"${maxTokensField}":${request.maxTokens}`;
+  const further = furtherFields(request.parametersJson);
+  return further === '' ? `${body}}` : `${body},${further}}`;
+}
+
+function messageJson(message: chat.Message): string {
+  let json = `{"role":${JSON.stringify(message.role)}`;
+  if (message.partsJson !== '') json += `,"content":${message.partsJson}`;
+  // OpenAI wants null, not "", beside tool calls.
+  else if (message.content === '' && message.toolCallsJson !== '') json += ',"content":null';
+  else json += `,"content":${JSON.stringify(message.content)}`;
+  if (message.name !== '') json += `,"name":${JSON.stringify(message.name)}`;
+  if (message.toolCallId !== '') json += `,"tool_call_id":${JSON.stringify(message.toolCallId)}`;
+  if (message.toolCallsJson !== '') json += `,"tool_calls":${message.toolCallsJson}`;
+  return `${json}}`;
+}

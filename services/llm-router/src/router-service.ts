@@ -1,0 +1,32 @@
+import { nestService } from '@flotilla/rpc';
+import type { Subscription } from '@flotilla/bus';
+import type { Service } from '@flotilla/kernel';
+import type { RouterConfig } from './config.ts';
+import { Engines } from './engines.ts';
+import { FleetWatch } from './fleet-watch.ts';
+import { subscribeToFleet } from './llm-router.events.ts';
+import { LlmRouterModule } from './llm-router.module.ts';
+import type { RouterPorts } from './ports.ts';
+
+/** The service that resolves models to engines and speaks to them; serves flotilla.router.v1.Router. */
+export function createRouter(config: RouterConfig, ports: RouterPorts): Service {
+  let subscription: Subscription | undefined;
+  let engines: Engines | undefined;
+  return nestService({
+    name: 'llm-router',
+    module: LlmRouterModule.with(config, ports),
+    rpc: ports.rpc,
+    async onStart(app) {
+      engines = app.get(Engines);
+      const watch = app.get(FleetWatch);
+      subscription = await subscribeToFleet(ports.bus, watch);
+      watch.start();
+    },
+    drain: (signal) => engines?.drain(signal) ?? Promise.resolve(),
+    async onStop(app) {
+      app.get(FleetWatch).stop();
+      await subscription?.close();
+      await app.get(Engines).close();
+    },
+  });
+}
