@@ -1,0 +1,1 @@
+export { expectPrismaAgrees, prismaDrift, type AgreementOptions } from './prisma-agreement.ts';
