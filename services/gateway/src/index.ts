@@ -1,1 +1,3 @@
-export {};
+export { defaults, gatewayConfigSchema, type GatewayConfig } from './config.ts';
+export { createGateway, type Gateway, type GatewayPorts } from './gateway.ts';
+export { gatewayTarget } from './target.ts';

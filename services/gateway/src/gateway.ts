@@ -1,0 +1,116 @@
+import type { Bus, Subscription } from '@flotilla/bus';
+import { limits, orchestrator, rag, router } from '@flotilla/contracts';
+import { migrate, type Database } from '@flotilla/database';
+import {
+  systemClock,
+  systemRandom,
+  type Clock,
+  type Live,
+  type PlatformFile,
+  type Random,
+  type Service,
+} from '@flotilla/kernel';
+import type { RpcNetwork } from '@flotilla/rpc';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { NestFactory } from '@nestjs/core';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { ApiKeys } from './access/api-keys.ts';
+import { putDevKey } from './access/dev-key.ts';
+import { databaseKeyStore } from './access/key-store.database.ts';
+import { Admission } from './admission/admission.ts';
+import { Turns } from './chat/turns.ts';
+import type { GatewayConfig } from './config.ts';
+import { followKeyChanges } from './gateway.events.ts';
+import { GatewayModule } from './gateway.module.ts';
+import type { Edge } from './http/edge.ts';
+import { createHttpAdapter, type EdgeAdapter } from './http/server.ts';
+import { ChatSocket } from './routes/chat-socket/chat-socket.ts';
+
+export interface GatewayPorts {
+  rpc: RpcNetwork;
+  bus: Bus;
+  database: Database;
+  file: Live<PlatformFile>;
+  clock?: Clock;
+  random?: Random;
+  /** Prometheus text for /metrics. Absent: an empty page. */
+  metrics?(): Promise<string>;
+  /** What else must be ready before /readyz says so. Absent: nothing. */
+  ready?(): boolean | Promise<boolean>;
+}
+
+export interface Gateway extends Service {
+  /** Where it listens, e.g. `http://127.0.0.1:8080`; undefined until it does. */
+  readonly url: string | undefined;
+}
+
+/** The public edge: HTTP, SSE and WebSocket on one port. */
+export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gateway {
+  const { rpc, bus, database, file, clock = systemClock, random = systemRandom } = ports;
+  const store = databaseKeyStore(database);
+  const keys = new ApiKeys({ store, clock, pepper: config.keyPepper, cacheSize: config.keyCacheSize });
+  const turns = new Turns({
+    orchestrator: rpc.client(orchestrator.OrchestratorDefinition),
+    admission: new Admission({
+      limiter: rpc.client(limits.LimitsDefinition),
+      ...{ file, clock, timeoutMs: config.limitsTimeoutMs },
+    }),
+    ...{ clock, timeoutMs: config.chatTimeoutMs, maxConcurrent: config.maxConcurrentChats },
+  });
+
+  let adapter: EdgeAdapter | undefined;
+  let app: NestFastifyApplication | undefined;
+  let keyChanges: Subscription | undefined;
+  let url: string | undefined;
+  let ending = false;
+
+  const edge: Edge = {
+    ...{ config, clock, random, keys, turns },
+    orchestrator: rpc.client(orchestrator.OrchestratorDefinition),
+    rag: rpc.client(rag.RagDefinition),
+    router: rpc.client(router.RouterDefinition),
+    ready: async () => url !== undefined && !ending && ((await ports.ready?.()) ?? true),
+    metrics: async () => (await ports.metrics?.()) ?? '',
+  };
+  const socket = new ChatSocket(edge, random);
+
+  return {
+    name: 'gateway',
+    get url() {
+      return url;
+    },
+    async start() {
+      await migrate(database, { schema: 'gateway', folder: path.join(import.meta.dirname, '../prisma/migrations') });
+      if (config.devKey) await putDevKey(store, keys, config.devKey);
+      keyChanges = await followKeyChanges(bus, keys);
+      adapter = createHttpAdapter(edge);
+      app = await NestFactory.create<NestFastifyApplication>(GatewayModule.with({ keys, turns, socket }), adapter, {
+        ...{ logger: false, bodyParser: false, abortOnError: false },
+      });
+      socket.attach(adapter.getHttpServer());
+      await app.listen(config.port, config.host);
+      const { address, port, family } = adapter.getHttpServer().address() as AddressInfo;
+      url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+    },
+    ready: () => url !== undefined && !ending,
+    async drain(signal) {
+      ending = true;
+      const server = adapter?.getHttpServer();
+      // No new connections; those under way finish, idle ones close.
+      server?.close();
+      await Promise.all([turns.drain(signal), socket.drain(signal)]);
+      server?.closeIdleConnections();
+    },
+    async stop() {
+      ending = true;
+      url = undefined;
+      await keyChanges?.close();
+      keyChanges = undefined;
+      socket.close();
+      adapter?.getHttpServer().closeAllConnections();
+      await app?.close();
+      app = undefined;
+    },
+  };
+}

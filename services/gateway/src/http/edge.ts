@@ -1,0 +1,22 @@
+import type { orchestrator, rag, router } from '@flotilla/contracts';
+import type { Clock, Random } from '@flotilla/kernel';
+import type { Client } from '@flotilla/rpc';
+import type { ApiKeys } from '../access/api-keys.ts';
+import type { Turns } from '../chat/turns.ts';
+import type { GatewayConfig } from '../config.ts';
+
+/** What routes work with. */
+export interface Edge {
+  readonly config: GatewayConfig;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly keys: ApiKeys;
+  readonly turns: Turns;
+  readonly orchestrator: Client<orchestrator.OrchestratorDefinition>;
+  readonly rag: Client<rag.RagDefinition>;
+  readonly router: Client<router.RouterDefinition>;
+  /** True while this gateway takes work and what stands behind it is ready. */
+  ready(): Promise<boolean>;
+  /** Prometheus text. */
+  metrics(): Promise<string>;
+}

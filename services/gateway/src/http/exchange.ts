@@ -1,0 +1,56 @@
+import type { common } from '@flotilla/contracts';
+import type { Clock, Random } from '@flotilla/kernel';
+import { FlotillaError } from '@flotilla/kernel';
+import type { ServerResponse } from 'node:http';
+import type { Identity } from '../access/api-keys.ts';
+
+const acceptable = /^[A-Za-z0-9._-]{1,128}$/;
+
+/** Anybody before a key said who. */
+const nobody: Identity = { orgId: '', userId: '', keyId: '', tier: '' };
+
+/** One public request and its answer. */
+export class Exchange {
+  /**
+   * Ours, unique for each request. It is what the ledger bills by, so a client that repeats its own `x-request-id` must
+   * not make two requests one.
+   */
+  readonly id: string;
+  /** What the client sees in `x-request-id`: its own when it sent an acceptable one. */
+  readonly publicId: string;
+  readonly startedAt: number;
+  identity: Identity = nobody;
+  /** Set when the answer was an error, for metrics and the access log. */
+  code = '';
+  /** Further headers of the answer, flat as names and values. */
+  readonly headers: string[] = [];
+  #leaving: AbortController | undefined;
+
+  constructor(
+    readonly response: ServerResponse,
+    publicId: string | string[] | undefined,
+    clock: Clock,
+    random: Random,
+  ) {
+    this.id = random.id('req_');
+    this.publicId = typeof publicId === 'string' && acceptable.test(publicId) ? publicId : this.id;
+    this.startedAt = clock.monotonic();
+  }
+
+  get caller(): common.Caller {
+    const { orgId, userId, keyId, tier } = this.identity;
+    return { requestId: this.id, orgId, userId, keyId, tier };
+  }
+
+  /** Aborts when the client's connection ends before the answer did. */
+  get signal(): AbortSignal {
+    this.#leaving ??= new AbortController();
+    if (this.response.destroyed) this.close();
+    return this.#leaving.signal;
+  }
+
+  /** The response is closed: finished, or cut off. */
+  close(): void {
+    if (this.#leaving && !this.response.writableFinished) this.#leaving.abort(new FlotillaError('cancelled'));
+  }
+}

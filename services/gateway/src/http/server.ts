@@ -1,0 +1,155 @@
+import { FlotillaError } from '@flotilla/kernel';
+import { logger } from '@flotilla/telemetry';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Duplex } from 'node:stream';
+import { keyOf } from '../access/credentials.ts';
+import { registerRoutes } from '../routes/routes.ts';
+import { corsHeaders, preflightHeaders } from './cors.ts';
+import type { Edge } from './edge.ts';
+import { Exchange } from './exchange.ts';
+import { rawAnswer } from './framework-errors.ts';
+import { RequestLog } from './request-log.ts';
+import { answerError } from './route.ts';
+import { RouteTable } from './route-table.ts';
+import { sendError, sendNothing } from './send.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    exchange: Exchange;
+  }
+  interface FastifyContextConfig {
+    /** True: served without a key. */
+    open?: boolean;
+  }
+}
+
+const log = logger('gateway.http');
+
+/** Characters of one path parameter; ids of models can be long paths. */
+const longestParameter = 512;
+
+/** Nest's Fastify adapter, whose errors are OpenAI's: Nest's own handlers for errors and unknown URLs are not installed. */
+export class EdgeAdapter extends FastifyAdapter {
+  override setErrorHandler(): never {
+    return undefined as never;
+  }
+  override setNotFoundHandler(): never {
+    return undefined as never;
+  }
+}
+
+/** Builds the adapter with every route of the public API on its instance. */
+export function createHttpAdapter(edge: Edge): EdgeAdapter {
+  const { config } = edge;
+  const begin = (request: FastifyRequest, reply: FastifyReply) =>
+    (request.exchange ??= new Exchange(reply.raw, request.headers['x-request-id'], edge.clock, edge.random));
+  const adapter = new EdgeAdapter({
+    skipMiddie: true,
+    multipart: false,
+    logger: false,
+    bodyLimit: config.bodyLimit,
+    requestIdHeader: false,
+    genReqId: () => '',
+    requestTimeout: config.receiveTimeoutMs,
+    keepAliveTimeout: config.keepAliveTimeoutMs,
+    http: { headersTimeout: config.headersTimeoutMs, requestTimeout: config.receiveTimeoutMs },
+    routerOptions: { maxParamLength: longestParameter },
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
+      reply.hijack();
+      answerError(edge, begin(request, reply), error);
+    },
+    clientErrorHandler: (error, socket) => refuseConnection(error.code, socket),
+  });
+  const app: FastifyInstance = adapter.getInstance();
+  const requestLog = new RequestLog(config.accessLog);
+
+  app.decorateRequest('exchange');
+  app.addHook('onRequest', (request, reply, done) => {
+    const exchange = begin(request, reply);
+    requestLog.began();
+    reply.raw.once('close', () => {
+      exchange.close();
+      const status = reply.raw.writableFinished ? reply.raw.statusCode : 499;
+      const route = request.routeOptions.url ?? '(unknown)';
+      requestLog.ended(exchange, request.method, route, status, edge.clock.monotonic() - exchange.startedAt);
+    });
+    if (config.corsOrigins.length > 0 && answerCors(edge, request, reply)) return;
+    if (request.routeOptions.config.open || request.is404) return done();
+    authenticate(edge, request, done);
+  });
+
+  const table = new RouteTable();
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const name of [method].flat()) if (name !== 'HEAD') table.add(name, url);
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, parseJson);
+  app.setErrorHandler((error, request, reply) => {
+    reply.hijack();
+    answerError(edge, request.exchange, error);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    reply.hijack();
+    const path = request.url.split('?', 1)[0]!;
+    const methods = table.methods(path);
+    if (methods.length === 0) {
+      const error = new FlotillaError('unknown_url', `Unknown request URL: ${request.method} ${path.slice(0, 256)}`);
+      return sendError(request.exchange, edge.clock, error);
+    }
+    const message = `${path.slice(0, 256)} takes ${methods.join(' and ')}, not ${request.method}.`;
+    sendError(request.exchange, edge.clock, new FlotillaError('method_not_allowed', message), [
+      'allow',
+      methods.join(', '),
+    ]);
+  });
+  registerRoutes(app, edge);
+  return adapter;
+}
+
+/** A remembered key takes no turn of the event loop. */
+function authenticate(edge: Edge, request: FastifyRequest, done: (error?: Error) => void): void {
+  try {
+    const identity = edge.keys.verify(keyOf(request.headers));
+    if (!(identity instanceof Promise)) {
+      request.exchange.identity = identity;
+      return done();
+    }
+    identity.then((known) => {
+      request.exchange.identity = known;
+      done();
+    }, done);
+  } catch (error) {
+    done(error as Error);
+  }
+}
+
+/** Returns true when it was a preflight and is answered. */
+function answerCors({ config, clock }: Edge, request: FastifyRequest, reply: FastifyReply): boolean {
+  const { headers, exchange } = request;
+  const allowed = corsHeaders(config.corsOrigins, headers.origin);
+  if (allowed) exchange.headers.push(...allowed);
+  if (request.method !== 'OPTIONS' || !allowed || !headers['access-control-request-method']) return false;
+  reply.hijack();
+  sendNothing(exchange, clock, preflightHeaders(headers['access-control-request-headers']));
+  return true;
+}
+
+function parseJson(_request: FastifyRequest, body: Buffer, done: (error: Error | null, value?: unknown) => void): void {
+  if (body.length === 0) return done(null, undefined);
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString());
+  } catch {
+    // The parser's own message quotes the body, which may be a prompt.
+    return done(new FlotillaError('invalid_json'));
+  }
+  done(null, value);
+}
+
+function refuseConnection(code: string | undefined, socket: Duplex): void {
+  const answer = rawAnswer(code);
+  if (answer && socket.writable) socket.end(answer);
+  else socket.destroy();
+  log.debug('a connection was refused', { code });
+}

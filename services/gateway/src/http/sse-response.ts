@@ -1,0 +1,60 @@
+import type { ServerResponse } from 'node:http';
+
+/** Bytes (UTF-16 units) gathered in one turn of the event loop before they are written anyway. */
+const mostPending = 64 * 1024;
+
+/**
+ * A stream of server-sent events on Node's response. What comes in one turn of the event loop leaves in one write.
+ * Memory is bounded by the socket's own buffer and one turn's text: the writer awaits `drained()` before it reads on,
+ * so a slow client slows the engine.
+ */
+export class SseResponse {
+  #pending = '';
+  readonly #flush = () => {
+    if (this.#pending === '' || this.response.destroyed) return;
+    this.response.write(this.#pending);
+    this.#pending = '';
+  };
+
+  constructor(private readonly response: ServerResponse) {}
+
+  /** Sends the headers, flat as names and values, at once. */
+  open(headers: string[]): void {
+    headers.push(
+      'content-type',
+      'text/event-stream; charset=utf-8',
+      'cache-control',
+      'no-cache',
+      // Proxies of nginx's kind would hold the stream back.
+      'x-accel-buffering',
+      'no',
+    );
+    this.response.writeHead(200, headers);
+    this.response.flushHeaders();
+  }
+
+  write(text: string): void {
+    if (this.#pending === '') process.nextTick(this.#flush);
+    this.#pending += text;
+    if (this.#pending.length >= mostPending) this.#flush();
+  }
+
+  /** Undefined when more may be written now; else resolves when the client has read on, or is gone. */
+  drained(): Promise<void> | undefined {
+    const { response } = this;
+    if (!response.writableNeedDrain || response.destroyed) return undefined;
+    return new Promise((resolve) => {
+      const go = () => {
+        response.off('drain', go).off('close', go);
+        resolve();
+      };
+      response.on('drain', go).on('close', go);
+    });
+  }
+
+  end(text: string): void {
+    const last = this.#pending + text;
+    this.#pending = '';
+    if (!this.response.destroyed) this.response.end(last);
+  }
+}

@@ -1,0 +1,4 @@
+import { runService } from '@flotilla/host';
+import { gatewayTarget } from './target.ts';
+
+await runService(gatewayTarget);

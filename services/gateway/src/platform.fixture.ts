@@ -1,0 +1,250 @@
+import { createMemoryBus } from '@flotilla/bus';
+import { limits, orchestrator, rag, router, type chat } from '@flotilla/contracts';
+import { openDatabase, type Database } from '@flotilla/database';
+import { FlotillaError, liveValue, parsePlatformFile } from '@flotilla/kernel';
+import { createMemoryNetwork, type CallContext, type Handlers } from '@flotilla/rpc';
+import { defaults, type GatewayConfig } from './config.ts';
+import { createGateway, type GatewayPorts } from './gateway.ts';
+
+export const devKey = 'sk-test-0123456789abcdef';
+
+type ChatHandler = Handlers<typeof orchestrator.OrchestratorDefinition>['chat'];
+type ReserveHandler = Handlers<typeof limits.LimitsDefinition>['reserve'];
+
+/** What stands behind the gateway in a test: each part can be replaced while it runs. */
+export interface Behind {
+  chat: ChatHandler;
+  reserve: ReserveHandler;
+  /** What was asked of the orchestrator, in order. */
+  readonly chats: orchestrator.ChatRequest[];
+  readonly reserves: limits.ReserveRequest[];
+  readonly settles: limits.SettleRequest[];
+}
+
+export type Event = NonNullable<orchestrator.ChatEvent['event']>;
+
+export function event(value: Event): orchestrator.ChatEvent {
+  return { event: value };
+}
+
+export function choice(fields: Partial<chat.Choice>): orchestrator.ChatEvent {
+  const none = { index: 0, role: '', content: '', reasoning: '', toolCallsJson: '', refusal: '', logprobsJson: '' };
+  return event({ $case: 'choices', value: { choices: [{ ...none, finishReason: '', ...fields }] } });
+}
+
+export const answerer = event({
+  $case: 'answerer',
+  value: { model: 'm', provider: 'sim', endpoint: 'sim-1', systemFingerprint: 'fp_1' },
+});
+
+export const finished = event({
+  $case: 'finished',
+  value: { usage: { promptTokens: 7, completionTokens: 3, cachedTokens: 2, estimated: false } },
+});
+
+/** Answers with the pieces, streamed or whole as asked. */
+export function says(...pieces: string[]): ChatHandler {
+  return async function* ({ stream }) {
+    yield answerer;
+    if (stream) {
+      yield choice({ role: 'assistant' });
+      for (const content of pieces) yield choice({ content });
+      yield choice({ finishReason: 'stop' });
+    } else yield choice({ role: 'assistant', content: pieces.join(''), finishReason: 'stop' });
+    yield finished;
+  };
+}
+
+/** Says one piece and then nothing until the caller leaves; `left` resolves then. */
+export function saysAndWaits(): { chat: ChatHandler; started: Promise<void>; left: Promise<void> } {
+  const started = gate();
+  const left = gate();
+  return {
+    started: started.opened,
+    left: left.opened,
+    async *chat({ stream }, { signal }) {
+      yield answerer;
+      if (stream) yield choice({ role: 'assistant', content: 'one' });
+      started.open();
+      await aborted(signal);
+      left.open();
+      throw new FlotillaError('cancelled');
+    },
+  };
+}
+
+function gate(): { opened: Promise<void>; open(): void } {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { opened, open: () => open() };
+}
+
+export function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+export function allows(granted = 100): limits.ReserveResponse {
+  return {
+    allowed: true,
+    grantedOutputTokens: granted,
+    limits: [
+      { name: 'requests_per_minute', limit: 60, remaining: 59, resetMs: 1_000, windowMs: 60_000 },
+      { name: 'tokens_per_minute', limit: 1_000, remaining: 890, resetMs: 90_000, windowMs: 60_000 },
+    ],
+    refusedBy: '',
+    retryAfterMs: 0,
+  };
+}
+
+const modelList: router.Model[] = [
+  {
+    name: 'm',
+    capabilities: ['chat'],
+    ready: true,
+    ownedBy: 'sim',
+    createdAt: 1_700_000_000_000,
+    contextWindow: 8_192,
+  },
+  { name: 'org/model:7b', capabilities: ['chat'], ready: false, ownedBy: '', createdAt: 0, contextWindow: 0 },
+];
+
+/** A gateway on loopback with everything behind it faked over a memory network, and keys in PGlite. */
+export async function startPlatform(config: Partial<GatewayConfig> = {}, ports: Partial<GatewayPorts> = {}) {
+  const rpc = ports.rpc ?? createMemoryNetwork();
+  const behind: Behind = {
+    chat: says('Hello', ' there'),
+    reserve: async () => allows(),
+    chats: [],
+    reserves: [],
+    settles: [],
+  };
+  rpc.serve(orchestrator.OrchestratorDefinition, {
+    chat(request, context) {
+      behind.chats.push(request);
+      return behind.chat(request, context);
+    },
+    async getConversation({ conversationId, caller }) {
+      if (conversationId !== 'c1') throw new FlotillaError('not_found', 'There is no such conversation.');
+      return conversation(caller?.orgId ?? '');
+    },
+  });
+  rpc.serve(limits.LimitsDefinition, {
+    reserve(request, context: CallContext) {
+      behind.reserves.push(request);
+      return behind.reserve(request, context);
+    },
+    async settle(request) {
+      behind.settles.push(request);
+      return { settled: true };
+    },
+  });
+  rpc.serve(router.RouterDefinition, {
+    async *generate() {},
+    embed: async () => ({ model: '', embeddings: [], usage: undefined }),
+    listModels: async () => ({ models: modelList }),
+  });
+  rpc.serve(rag.RagDefinition, memoryRag());
+  const database: Database = ports.database ?? (await openDatabase('pglite://memory'));
+  const bus = ports.bus ?? createMemoryBus();
+  const file =
+    ports.file ??
+    liveValue(
+      parsePlatformFile('tiers: { dev: { requests_per_minute: 9, tokens_per_minute: 9, default_max_tokens: 77 } }'),
+    );
+  const gateway = createGateway(
+    { ...defaults, port: 0, devKey, accessLog: false, ...config },
+    { rpc, bus, database, file, ...ports },
+  );
+  await gateway.start();
+  return {
+    ...{ behind, gateway, bus, database, rpc, url: gateway.url! },
+    /** Ends everything; a database that was passed in stays open. */
+    async stop() {
+      await gateway.stop();
+      await rpc.close();
+      await bus.close();
+      if (!ports.database) await database.close();
+    },
+  };
+}
+
+export type Platform = Awaited<ReturnType<typeof startPlatform>>;
+
+function conversation(orgId: string): orchestrator.Conversation {
+  const empty = { partsJson: '', name: '', toolCallId: '', toolCallsJson: '' };
+  return {
+    conversationId: 'c1',
+    turns: [
+      {
+        turnId: 'turn_1',
+        requestId: 'req_1',
+        messages: [
+          { role: 'user', content: 'Hi', ...empty },
+          { role: 'assistant', content: `Hello ${orgId}`, ...empty },
+        ],
+        model: 'm',
+        usage: { promptTokens: 1, completionTokens: 2, cachedTokens: 0, estimated: false },
+        citations: [],
+        createdAt: 1_700_000_000_000,
+      },
+    ],
+  };
+}
+
+/** Stores and files in two maps, enough for the shapes. */
+function memoryRag(): Handlers<typeof rag.RagDefinition> {
+  const files = new Map<string, rag.File & { text: string }>();
+  const stores = new Map<string, rag.Store>();
+  const storeFiles: rag.StoreFile[] = [];
+  let count = 0;
+  const next = (prefix: string) => `${prefix}${(count += 1)}`;
+  const need = <T>(value: T | undefined): T => {
+    if (value === undefined) throw new FlotillaError('not_found', 'There is no such thing here.');
+    return value;
+  };
+  return {
+    async createStore({ name }) {
+      const store = { id: next('vs_'), name, createdAt: 1_700_000_000_000 + count, fileCount: 0, bytes: 0 };
+      stores.set(store.id, store);
+      return store;
+    },
+    listStores: async () => ({ stores: [...stores.values()] }),
+    deleteStore: async ({ storeId }) => ({ deleted: stores.delete(storeId) }),
+    async createFile({ filename, purpose, content }) {
+      const text = Buffer.from(content).toString();
+      const file = {
+        id: next('file-'),
+        filename,
+        purpose,
+        bytes: content.length,
+        createdAt: 1_700_000_000_000 + count,
+        text,
+      };
+      files.set(file.id, file);
+      return file;
+    },
+    getFile: async ({ fileId }) => need(files.get(fileId)),
+    listFiles: async () => ({ files: [...files.values()] }),
+    deleteFile: async ({ fileId }) => ({ deleted: files.delete(fileId) }),
+    async addFileToStore({ storeId, fileId }) {
+      need(stores.get(storeId));
+      need(files.get(fileId));
+      const added = { storeId, fileId, status: 'completed', chunks: 1, createdAt: 1_700_000_000_000, error: '' };
+      storeFiles.push(added);
+      return added;
+    },
+    listStoreFiles: async ({ storeId }) => ({ files: storeFiles.filter((file) => file.storeId === storeId) }),
+    async retrieve({ storeIds }) {
+      const found = storeFiles.filter(({ storeId }) => storeIds.includes(storeId));
+      return {
+        vectorsUsed: true,
+        passages: found.map(({ fileId, storeId }, index) => ({
+          ...{ number: index + 1, storeId, documentId: fileId, chunk: 0, score: 0.5 },
+          filename: files.get(fileId)!.filename,
+          text: files.get(fileId)!.text,
+        })),
+      };
+    },
+  };
+}
