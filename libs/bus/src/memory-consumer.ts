@@ -94,11 +94,11 @@ export class MemoryConsumer {
   #schedule(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (this.#retries.length === 0 || this.#members.size === 0) return;
+    // Members that are busy wake us when they are done.
+    const free = [...this.#members].some((member) => !member.busy && !member.closing);
+    if (this.#retries.length === 0 || !free) return;
     const dueAt = this.#retries.reduce((earliest, retry) => Math.min(earliest, retry.dueAt), Infinity);
-    // What is due already waits for a member to be free, and that wakes us.
-    const wait = dueAt - this.#clock.monotonic();
-    if (wait > 0) this.#timer = this.#clock.after(wait, () => this.wake());
+    this.#timer = this.#clock.after(Math.max(0, dueAt - this.#clock.monotonic()), () => this.wake());
   }
 
   async #leave(member: Member): Promise<void> {

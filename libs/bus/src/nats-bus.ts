@@ -1,13 +1,13 @@
 import { FlotillaError, systemClock, type Clock } from '@flotilla/kernel';
 import { logger, traceparent } from '@flotilla/telemetry';
-import { jetstream, type JetStreamManager } from '@nats-io/jetstream';
+import { jetstream } from '@nats-io/jetstream';
 import { headers, type MsgHdrs } from '@nats-io/transport-node';
 import { Listener } from './broadcast.ts';
 import type { Bus, PublishOptions, SubscribeOptions, Subscription, Topic } from './bus.ts';
 import { countPublished, type Handle } from './delivery.ts';
 import { closedError, connectNats } from './nats-connection.ts';
 import { fetchAhead, NatsConsumer } from './nats-consumer.ts';
-import { ensureConsumer, ensureStream, streamName, type StreamOptions } from './nats-stream.ts';
+import { defaultAckWaitMs, ensureConsumer, ensureStream, streamName, type StreamOptions } from './nats-stream.ts';
 
 export interface NatsBusOptions extends StreamOptions {
   /** `nats://[user:password@]host:port`, comma-separated. */
@@ -34,29 +34,24 @@ const log = logger('bus');
  * at once and a durable one after 5 s. Throws `unavailable` when no server answers in time.
  */
 export async function createNatsBus(options: NatsBusOptions): Promise<Bus> {
-  const { servers, name, clock = systemClock, connectWithinMs = 30_000 } = options;
+  const { servers, name, clock = systemClock, connectWithinMs = 30_000, ackWaitMs = defaultAckWaitMs } = options;
   const link = await connectNats({ servers, name, withinMs: connectWithinMs }, clock);
   const { connection } = link;
-  let manager: JetStreamManager;
-  try {
-    manager = await ensureStream(connection, options, connectWithinMs, clock);
-  } catch (error) {
+  const manager = await ensureStream(connection, options, connectWithinMs, clock).catch(async (error: unknown) => {
     await connection.close();
     throw error;
-  }
+  });
   const stream = jetstream(connection, { timeout: publishDeadlineMs });
   const open = new Set<Subscription>();
-  /** Consumers that are subscribed here, for a server that comes back empty: [name, subject]. */
-  const consumers = new Map<Subscription, [string, string]>();
+  const consumers = new Set<NatsConsumer<any>>();
   let publishing = 0;
   let closed = false;
 
   link.onReconnect(() => {
-    const restore = async () => {
-      await ensureStream(connection, options, connectWithinMs, clock);
-      for (const [consumer, subject] of consumers.values()) await ensureConsumer(manager, consumer, subject);
-    };
-    restore().catch((error: unknown) => log.warn('the stream could not be made sure of', { error }));
+    // The server may have come back empty.
+    ensureStream(connection, options, connectWithinMs, clock)
+      .catch((error: unknown) => log.warn('the stream could not be made sure of', { error }))
+      .finally(() => consumers.forEach((consumer) => consumer.restart()));
   });
 
   const store = async (subject: string, payload: Uint8Array, id: string | undefined) => {
@@ -107,11 +102,17 @@ export async function createNatsBus(options: NatsBusOptions): Promise<Bus> {
   };
 
   const consume = async <T>(topic: Topic<T>, handle: Handle<T>, name: string): Promise<() => Promise<void>> => {
-    const durable = await ensureConsumer(manager, name, topic.subject);
-    const consumer = await stream.consumers.get(streamName, durable);
-    const messages = await consumer.consume({ max_messages: fetchAhead });
-    const member = new NatsConsumer(topic, name, messages, handle, clock);
-    return () => member.close();
+    const fetch = async () => {
+      const durable = await ensureConsumer(manager, name, topic.subject, options);
+      const consumer = await stream.consumers.get(streamName, durable);
+      return consumer.consume({ max_messages: fetchAhead });
+    };
+    const member = new NatsConsumer({ topic, name, fetch, handle, ackWaitMs, clock }, await fetch());
+    consumers.add(member);
+    return () => {
+      consumers.delete(member);
+      return member.close();
+    };
   };
 
   return {
@@ -137,12 +138,10 @@ export async function createNatsBus(options: NatsBusOptions): Promise<Bus> {
       const subscription: Subscription = {
         close() {
           open.delete(subscription);
-          consumers.delete(subscription);
           return leave();
         },
       };
       open.add(subscription);
-      if (durable) consumers.set(subscription, [options!.consumer!, topic.subject]);
       return subscription;
     },
     ready: () => !closed && link.connected(),

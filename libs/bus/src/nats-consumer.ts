@@ -1,73 +1,105 @@
-import type { Clock } from '@flotilla/kernel';
+import { sleep, type Clock } from '@flotilla/kernel';
 import { logger } from '@flotilla/telemetry';
 import type { ConsumerMessages, JsMsg } from '@nats-io/jetstream';
+import type { Subscription as NatsSubscription } from '@nats-io/transport-node';
 import type { Topic } from './bus.ts';
 import { deliver, redeliveryPauseMs, type Handle } from './delivery.ts';
 import { finished } from './finished.ts';
-import { ackWaitMs } from './nats-stream.ts';
 
 /** Events fetched ahead by one subscriber. They wait unacknowledged, so few: a slow handler must reach the last within the ack wait. */
 export const fetchAhead = 32;
+/** Before an interrupted consumer fetches again, in milliseconds. */
+const refetchPauseMs = 250;
 
 const log = logger('bus');
 
+export interface NatsConsumerParts<T> {
+  topic: Topic<T>;
+  /** The consumer's name as its subscriber knows it. */
+  name: string;
+  /** Makes sure of the consumer on the server and begins to fetch its events. */
+  fetch: () => Promise<ConsumerMessages>;
+  handle: Handle<T>;
+  /** As the consumer is set up on the server, in milliseconds. */
+  ackWaitMs: number;
+  clock: Clock;
+}
+
 /** One subscriber of a durable consumer on the server: handles its events one after another and acknowledges each. */
 export class NatsConsumer<T> {
-  readonly #topic: Topic<T>;
-  readonly #name: string;
-  readonly #messages: ConsumerMessages;
-  readonly #handle: Handle<T>;
-  readonly #clock: Clock;
+  readonly #parts: NatsConsumerParts<T>;
   readonly #stopped = new AbortController();
   readonly #ended: Promise<void>;
+  #messages: ConsumerMessages;
   #closing = false;
 
-  constructor(topic: Topic<T>, name: string, messages: ConsumerMessages, handle: Handle<T>, clock: Clock) {
-    this.#topic = topic;
-    this.#name = name;
+  constructor(parts: NatsConsumerParts<T>, messages: ConsumerMessages) {
+    this.#parts = parts;
     this.#messages = messages;
-    this.#handle = handle;
-    this.#clock = clock;
     this.#ended = this.#run();
+  }
+
+  /** Fetches anew: after a reconnection the client itself would wait up to 30 s before it asks a server that was not ready at once. */
+  restart(): void {
+    this.#messages.stop();
   }
 
   /** Lets the handler under way finish, and gives back what was fetched ahead. */
   async close(): Promise<void> {
     this.#closing = true;
+    drain(this.#messages);
+    await finished(this.#ended, this.#stopped, this.#parts.clock);
     this.#messages.stop();
-    await finished(this.#ended, this.#stopped, this.#clock);
   }
 
   async #run(): Promise<void> {
-    try {
-      for await (const message of this.#messages) {
-        if (this.#closing) message.nak();
-        else await this.#settle(message);
+    const { topic, name, fetch, clock } = this.#parts;
+    for (;;) {
+      try {
+        for await (const message of this.#messages) {
+          if (this.#closing) message.nak();
+          else await this.#settle(message);
+        }
+        if (this.#closing) return;
+        this.#messages = await fetch();
+        if (this.#closing) this.#messages.stop();
+      } catch (error) {
+        if (this.#closing) return;
+        log.warn('a durable consumer was interrupted', { subject: topic.subject, consumer: name, error });
+        await sleep(clock, refetchPauseMs);
       }
-    } catch (error) {
-      if (!this.#closing)
-        log.error('a durable consumer ended', { subject: this.#topic.subject, consumer: this.#name, error });
     }
   }
 
   async #settle(message: JsMsg): Promise<void> {
-    const { subject, type } = this.#topic;
+    const { topic, name, handle, ackWaitMs, clock } = this.#parts;
+    const { subject, type } = topic;
     const id = message.headers?.get('Nats-Msg-Id') || undefined;
     let event: T;
     try {
       event = type.decode(message.data);
     } catch (error) {
-      log.error('an event cannot be read and is given up', { subject, consumer: this.#name, id, error });
+      log.error('an event cannot be read and is given up', { subject, consumer: name, id, error });
       message.term('not decodable');
       return;
     }
     const attempt = message.info.deliveryCount;
-    const working = this.#clock.every(ackWaitMs / 3, () => message.working());
+    const working = clock.every(ackWaitMs / 3, () => message.working());
     const context = { subject, id, attempt, signal: this.#stopped.signal };
     const trace = message.headers?.get('traceparent');
-    const ok = await deliver(this.#topic, this.#name, trace, event, context, this.#handle);
+    const ok = await deliver(topic, name, trace, event, context, handle);
     working.cancel();
     if (ok) message.ack();
     else message.nak(redeliveryPauseMs(attempt));
   }
+}
+
+/**
+ * Asks for no more, but takes what is on its way. `stop` drops that, and it would come again only after the ack wait; the
+ * client drains the subscription below when its connection drains, but has no public call for one consumer.
+ */
+function drain(messages: ConsumerMessages): void {
+  const { sub } = messages as unknown as { sub?: NatsSubscription };
+  if (!sub) return messages.stop();
+  sub.drain().catch(() => messages.stop());
 }

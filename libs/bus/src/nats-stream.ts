@@ -20,9 +20,6 @@ export const streamName = 'FLOTILLA';
 export const streamSubjects = ['usage.>', 'turn.>'];
 /** A second event of an id that came within this is dropped, in milliseconds. */
 export const dedupWindowMs = 120_000;
-/** An event that is neither acknowledged nor said to be worked on for this long goes to another, in milliseconds. */
-export const ackWaitMs = 30_000;
-
 const dayMs = 86_400_000;
 
 export interface StreamOptions {
@@ -34,7 +31,11 @@ export interface StreamOptions {
   maxAgeMs?: number;
   /** Bytes of all events; at the bound `publish` throws `unavailable`. Default 1 GiB. */
   maxBytes?: number;
+  /** An event that is neither acknowledged nor said to be worked on for this long goes to another, in milliseconds. Default 30 s. */
+  ackWaitMs?: number;
 }
+
+export const defaultAckWaitMs = 30_000;
 
 /**
  * Makes sure of the stream, in the shape that the options say. Servers that have just started answer late: tries for
@@ -78,7 +79,12 @@ export async function ensureStream(
 }
 
 /** Makes sure of a durable consumer of one subject; returns its name on the server. It begins with all that the stream holds. */
-export async function ensureConsumer(manager: JetStreamManager, consumer: string, subject: string): Promise<string> {
+export async function ensureConsumer(
+  manager: JetStreamManager,
+  consumer: string,
+  subject: string,
+  { ackWaitMs = defaultAckWaitMs }: StreamOptions,
+): Promise<string> {
   const name = `${consumer}_${subject}`.replaceAll(/[^A-Za-z0-9_-]/g, '_');
   const wanted = {
     durable_name: name,

@@ -1,4 +1,12 @@
-import { context, createContextKey, isSpanContextValid, trace, TraceFlags, type SpanContext } from '@opentelemetry/api';
+import {
+  context,
+  createContextKey,
+  isSpanContextValid,
+  ROOT_CONTEXT,
+  trace,
+  TraceFlags,
+  type SpanContext,
+} from '@opentelemetry/api';
 import { parseTraceParent } from '@opentelemetry/core';
 
 const requestIdKey = createContextKey('flotilla.request_id');
@@ -16,10 +24,13 @@ export function remoteSpan(header: string | undefined): SpanContext | undefined 
   return parsed ? { ...parsed, isRemote: true } : undefined;
 }
 
-/** Runs `run` as part of the trace that a `traceparent` header names; without a valid one, as it is. */
+/**
+ * Runs `run` as part of the trace that a `traceparent` header names; without a valid one, outside of any trace. Nothing of
+ * the caller's own context passes: what takes requests or events from elsewhere begins anew with each.
+ */
 export function withTraceparent<T>(header: string | undefined, run: () => T): T {
   const remote = remoteSpan(header);
-  return remote ? context.with(trace.setSpanContext(context.active(), remote), run) : run();
+  return context.with(remote ? trace.setSpanContext(ROOT_CONTEXT, remote) : ROOT_CONTEXT, run);
 }
 
 /** Runs `run` with the request id that log lines carry. */

@@ -1,0 +1,168 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { Bus } from './bus.ts';
+import { createNatsBus, type NatsBusOptions } from './nats-bus.ts';
+import { findNatsServer, startNatsServer, type NatsServer } from './nats-server.fixture.ts';
+import { busSuite, testTopic, turn } from './suite.ts';
+import { until } from './until.fixture.ts';
+
+if (findNatsServer()) natsTests();
+else if (process.env['CI'] === 'true') {
+  it('needs nats-server', () => {
+    throw new Error('nats-server is not installed: `make tools`, or name it by FLOTILLA_NATS_SERVER');
+  });
+} else {
+  describe.skip('NATS (skipped: nats-server is not installed; `make tools`)', () => {
+    it('keeps the contract of the bus', () => undefined);
+  });
+}
+
+function natsTests(): void {
+  busSuite('NATS', async () => {
+    const server = await startNatsServer();
+    return {
+      open: () => createNatsBus({ servers: server.url, name: 'test' }),
+      stop: () => server.close(),
+    };
+  });
+
+  describe('the bus over NATS', () => {
+    const opened: Bus[] = [];
+    const servers: NatsServer[] = [];
+    const serve = async (extra?: readonly string[]) => {
+      const server = await startNatsServer(extra);
+      servers.push(server);
+      return server;
+    };
+    const open = async (server: { url: string }, options: Partial<NatsBusOptions> = {}) => {
+      const bus = await createNatsBus({ servers: server.url, name: 'test', ...options });
+      opened.push(bus);
+      return bus;
+    };
+    afterEach(async () => {
+      await Promise.all(opened.splice(0).map((bus) => bus.close()));
+      await Promise.all(servers.splice(0).map((server) => server.close()));
+    });
+
+    it('loses nothing and goes on by itself when the server crashes and comes back', async () => {
+      const server = await serve();
+      const bus = await open(server);
+      const [durable, broadcast] = [testTopic('durable'), testTopic('broadcast')];
+      const seen: string[] = [];
+      await bus.subscribe(durable, ({ turnId }) => void seen.push(turnId), { consumer: 'ledger' });
+      await bus.subscribe(broadcast, ({ turnId }) => void seen.push(turnId));
+      await bus.publish(durable, turn('before'));
+      await until(() => seen.length === 1);
+
+      await server.kill();
+      await until(() => !bus.ready());
+      await expect(bus.publish(broadcast, turn('x'))).rejects.toMatchObject({ code: 'unavailable' });
+      const waiting = bus.publish(durable, turn('during'), { id: 'during' });
+      await server.start();
+      await waiting;
+      await until(() => bus.ready() && seen.includes('during'));
+
+      await bus.publish(durable, turn('after'));
+      await bus.publish(broadcast, turn('broadcast after'));
+      await until(() => seen.length === 4);
+      expect(seen.toSorted()).toEqual(['after', 'before', 'broadcast after', 'during']);
+    });
+
+    it('sets up stream and consumers again on a server that comes back empty', async () => {
+      const server = await serve();
+      const bus = await open(server, { storage: 'memory' });
+      const topic = testTopic('durable');
+      const seen: string[] = [];
+      await bus.subscribe(topic, ({ turnId }) => void seen.push(turnId), { consumer: 'ledger' });
+      await server.kill();
+      await until(() => !bus.ready());
+      await server.start();
+      await until(() => bus.ready());
+      let published = 0;
+      for (let attempt = 0; attempt < 50 && published === 0; attempt += 1) {
+        await bus.publish(topic, turn('1'), { id: 'a' }).then(
+          () => (published += 1),
+          () => new Promise((resolve) => setTimeout(resolve, 50)),
+        );
+      }
+      await until(() => seen.length === 1);
+      expect(seen).toEqual(['1']);
+    });
+
+    it('says within 5 s that an event cannot be stored when the server is gone', async () => {
+      const server = await serve();
+      const bus = await open(server);
+      await server.kill();
+      await until(() => !bus.ready());
+      await expect(bus.publish(testTopic('durable'), turn('1'))).rejects.toMatchObject({ code: 'unavailable' });
+    });
+
+    it('gives the event of a consumer that died to another, and not the event of one that takes its time', async () => {
+      const server = await serve();
+      const options = { ackWaitMs: 600 };
+      const [dying, slow] = [await open(server, options), await open(server, options)];
+      const topic = testTopic('durable');
+      const seen: [string, number][] = [];
+      let begun = false;
+      await dying.subscribe(topic, () => ((begun = true), new Promise<never>(() => undefined)), { consumer: 'ledger' });
+      await slow.publish(topic, turn('1'));
+      await until(() => begun);
+      // Its connection closes without an acknowledgement; the handler hangs, as in a process that was killed.
+      const closing = dying.close();
+      await slow.subscribe(
+        topic,
+        async ({ turnId }, { attempt }) => {
+          await new Promise((resolve) => setTimeout(resolve, 1_500));
+          seen.push([turnId, attempt]);
+        },
+        { consumer: 'ledger' },
+      );
+      await closing;
+      await until(() => seen.length === 1);
+      await slow.publish(topic, turn('2'));
+      await until(() => seen.length === 2);
+      expect(seen).toEqual([
+        ['1', 2],
+        ['2', 1],
+      ]);
+    });
+
+    it('gives up an event that cannot be read and goes on', async () => {
+      const server = await serve();
+      const bus = await open(server);
+      const topic = testTopic('durable');
+      const garbled = {
+        ...topic,
+        type: { ...topic.type, encode: () => ({ finish: () => Uint8Array.of(0xff, 0xff) }) },
+      };
+      const seen: string[] = [];
+      await bus.subscribe(topic, ({ turnId }) => void seen.push(turnId), { consumer: 'ledger' });
+      await bus.publish(garbled, turn('0'));
+      await bus.publish(topic, turn('1'));
+      await until(() => seen.length === 1);
+      expect(seen).toEqual(['1']);
+    });
+
+    it('refuses events rather than losing old ones when the stream is full', async () => {
+      const server = await serve();
+      const bus = await open(server, { maxBytes: 2_000 });
+      const topic = testTopic('durable');
+      await bus.publish(topic, turn('x'.repeat(1_000)));
+      await expect(bus.publish(topic, turn('y'.repeat(1_000)))).rejects.toMatchObject({ code: 'unavailable' });
+      const seen: number[] = [];
+      await bus.subscribe(topic, ({ turnId }) => void seen.push(turnId.length), { consumer: 'ledger' });
+      await until(() => seen.length === 1);
+    });
+
+    it('signs in with the credentials of the URL', async () => {
+      const server = await serve(['--user', 'flotilla', '--pass', 'p@ss']);
+      const bus = await open({ url: server.url.replace('nats://', 'nats://flotilla:p%40ss@') });
+      expect(bus.ready()).toBe(true);
+      await expect(open(server, { connectWithinMs: 300 })).rejects.toMatchObject({ code: 'unavailable' });
+    });
+
+    it('says so when no server answers', async () => {
+      const nobody = { url: 'nats://127.0.0.1:1' };
+      await expect(open(nobody, { connectWithinMs: 300 })).rejects.toMatchObject({ code: 'unavailable' });
+    });
+  });
+}
