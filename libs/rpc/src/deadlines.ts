@@ -1,4 +1,4 @@
-import { systemClock, type Clock, type Timer } from '@flotilla/kernel';
+import { systemClock, type Clock, type FlotillaError, type Timer } from '@flotilla/kernel';
 
 /** Something with a deadline. The wheel owns `wheelSlot` and `wheelIndex`. */
 export interface Expiring {
@@ -7,6 +7,7 @@ export interface Expiring {
   wheelSlot: number;
   wheelIndex: number;
   expire(): void;
+  cancel(reason: FlotillaError): void;
 }
 
 /** Milliseconds; the most a deadline is noticed late. */
@@ -60,7 +61,13 @@ export class DeadlineWheel {
     this.#size -= 1;
   }
 
-  close(): void {
+  /** Cancels everything that has a deadline: nobody would notice it any more. */
+  close(reason: FlotillaError): void {
+    this.#rest();
+    for (const slot of this.#slots) for (const entry of [...slot]) entry.cancel(reason);
+  }
+
+  #rest(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
   }
@@ -78,7 +85,7 @@ export class DeadlineWheel {
     this.#tick = target;
     for (let tick = first; tick <= target; tick += 1) this.#expire(this.#slots[tick % slotCount]!, now);
     this.#idle = this.#size === 0 ? this.#idle + 1 : 0;
-    if (this.#idle > idleTicks) this.close();
+    if (this.#idle > idleTicks) this.#rest();
   }
 
   #expire(slot: Expiring[], now: number): void {

@@ -1,30 +1,20 @@
 import { context } from '@opentelemetry/api';
 import { FlotillaError, toFlotillaError } from '@flotilla/kernel';
-import type { DeadlineWheel } from './deadlines.ts';
 import type { CallOptions } from './definition.ts';
 import { InboundCall, SignalTie } from './inbound-call.ts';
-import type { InFlight } from './in-flight.ts';
-import type { RpcObserver } from './network-options.ts';
 import { notServed, type Method, type StreamHandler, type UnaryHandler } from './router.ts';
+import type { ServerHost } from './server-host.ts';
 import { endSpan, spanFromActive, type ServerSpan } from './trace.ts';
-
-/** What the calls of one memory network share. */
-export interface MemoryHost {
-  readonly wheel: DeadlineWheel;
-  readonly inFlight: InFlight;
-  readonly observer: RpcObserver | undefined;
-  refusal: FlotillaError | undefined;
-}
 
 /** Both ends of a call within one process. */
 abstract class MemoryCall extends InboundCall {
-  protected readonly host: MemoryHost;
+  protected readonly host: ServerHost;
   protected readonly method: Method;
   protected span: ServerSpan | undefined;
   #tie: SignalTie | undefined;
   #started = -1;
 
-  constructor(host: MemoryHost, method: Method, timeoutMs: number, metadata?: Readonly<Record<string, string>>) {
+  constructor(host: ServerHost, method: Method, timeoutMs: number, metadata?: Readonly<Record<string, string>>) {
     super(host.wheel, timeoutMs, metadata);
     this.host = host;
     this.method = method;
@@ -70,7 +60,7 @@ export class MemoryUnary extends MemoryCall {
   #resolve!: (value: unknown) => void;
   #reject!: (error: FlotillaError) => void;
 
-  constructor(host: MemoryHost, method: Method, timeoutMs: number, request: unknown, options: CallOptions | undefined) {
+  constructor(host: ServerHost, method: Method, timeoutMs: number, request: unknown, options: CallOptions | undefined) {
     super(host, method, timeoutMs, options?.metadata);
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -118,7 +108,7 @@ export class MemoryStream extends MemoryCall implements AsyncIterableIterator<un
   #resolve: ((result: IteratorResult<unknown>) => void) | undefined;
   #reject: ((error: FlotillaError) => void) | undefined;
 
-  constructor(host: MemoryHost, method: Method, timeoutMs: number, request: unknown, options: CallOptions | undefined) {
+  constructor(host: ServerHost, method: Method, timeoutMs: number, request: unknown, options: CallOptions | undefined) {
     super(host, method, timeoutMs, options?.metadata);
     this.#request = request;
     this.#signal = options?.signal;

@@ -2,9 +2,23 @@ import { FlotillaError, systemClock } from '@flotilla/kernel';
 import { DeadlineWheel } from './deadlines.ts';
 import type { CallOptions, Client, Handlers, RpcNetwork, ServiceDefinition } from './definition.ts';
 import { InFlight } from './in-flight.ts';
-import { MemoryStream, MemoryUnary, type MemoryHost } from './memory-call.ts';
-import { callDefaults, type NetworkOptions } from './network-options.ts';
+import { MemoryStream, MemoryUnary } from './memory-call.ts';
+import { callDefaults, type CallDefaults, type NetworkOptions } from './network-options.ts';
 import { Router } from './router.ts';
+import type { ServerHost } from './server-host.ts';
+
+/** A client whose calls go straight to the handlers of this process. */
+export function memoryClient<D extends ServiceDefinition>(host: ServerHost, definition: D, defaults: CallDefaults) {
+  const client: Record<string, (request: unknown, options?: CallOptions) => unknown> = {};
+  for (const [key, methodDefinition] of Object.entries(definition.methods)) {
+    const method = host.router.method(definition, methodDefinition);
+    client[key] = methodDefinition.responseStream
+      ? (request, call) => new MemoryStream(host, method, call?.timeoutMs ?? defaults.streamTimeoutMs, request, call)
+      : (request, call) =>
+          new MemoryUnary(host, method, call?.timeoutMs ?? defaults.unaryTimeoutMs, request, call).promise;
+  }
+  return client as Client<D>;
+}
 
 /**
  * Services of one process. A call is a function call with the manners of the network: deadlines, cancellation, typed
@@ -13,8 +27,8 @@ import { Router } from './router.ts';
  */
 export function createMemoryNetwork(options: NetworkOptions = {}): RpcNetwork {
   const defaults = { ...callDefaults, ...options.defaults };
-  const router = new Router();
-  const host: MemoryHost = {
+  const host: ServerHost = {
+    router: new Router(),
     wheel: new DeadlineWheel(options.clock ?? systemClock),
     inFlight: new InFlight(),
     observer: options.observer,
@@ -22,19 +36,10 @@ export function createMemoryNetwork(options: NetworkOptions = {}): RpcNetwork {
   };
   return {
     serve<D extends ServiceDefinition>(definition: D, handlers: Handlers<D>) {
-      return router.serve(definition, handlers);
+      return host.router.serve(definition, handlers);
     },
     client<D extends ServiceDefinition>(definition: D) {
-      const client: Record<string, (request: unknown, options?: CallOptions) => unknown> = {};
-      for (const [key, methodDefinition] of Object.entries(definition.methods)) {
-        const method = router.method(definition, methodDefinition);
-        client[key] = methodDefinition.responseStream
-          ? (request, call) =>
-              new MemoryStream(host, method, call?.timeoutMs ?? defaults.streamTimeoutMs, request, call)
-          : (request, call) =>
-              new MemoryUnary(host, method, call?.timeoutMs ?? defaults.unaryTimeoutMs, request, call).promise;
-      }
-      return client as Client<D>;
+      return memoryClient(host, definition, defaults);
     },
     async listen() {},
     async drain(signal) {
@@ -43,7 +48,7 @@ export function createMemoryNetwork(options: NetworkOptions = {}): RpcNetwork {
     },
     async close() {
       host.refusal = new FlotillaError('unavailable', 'The network is closed.');
-      host.wheel.close();
+      host.wheel.close(host.refusal);
     },
   };
 }

@@ -34,7 +34,7 @@ export interface NestServiceOptions {
 /**
  * A service whose parts a Nest container holds. Its RpcControllers are served on the network from `start` to `stop`.
  * Handlers are taken straight from the container: Nest's guards, pipes and interceptors do not run on calls
- * (its proxies cost several times a call through memory); what they would do stands in the handlers.
+ * (its proxies cost ~2 µs a call, twice what a call through memory costs in all); what they would do stands in the handlers.
  */
 export function nestService(options: NestServiceOptions): Service {
   const { name, module, rpc } = options;
