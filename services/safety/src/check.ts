@@ -1,0 +1,67 @@
+import type { Recognizer, RuleInfo, RulePack } from './rule-pack.ts';
+import { guardPiece } from './guard.ts';
+
+/** Characters scanned at a time, so that one long prompt does not keep the others waiting. */
+export interface Windows {
+  readonly size: number;
+  /** What two neighbours share: longer than any phrase that is looked for. */
+  readonly overlap: number;
+}
+
+export interface CheckedMessage {
+  readonly role: string;
+  readonly content: string;
+}
+
+export interface CheckResult {
+  readonly blocked: readonly RuleInfo[];
+  readonly noted: readonly RuleInfo[];
+}
+
+const CLEAN: CheckResult = Object.freeze({ blocked: [], noted: [] });
+
+/** What the operator writes may say "ignore": only what comes from outside is searched for injections. */
+const TRUSTED_ROLES = new Set(['system', 'developer']);
+
+function scan(
+  text: string,
+  trusted: boolean,
+  packs: readonly RulePack[],
+  blocked: Set<RuleInfo>,
+  noted: Set<RuleInfo>,
+) {
+  for (const pack of packs) {
+    if (!trusted) for (const detector of pack.detectors) for (const rule of detector.detect(text)) blocked.add(rule);
+    noteSpans(text, pack.recognizers, noted);
+  }
+}
+
+const MAY_HOLD_SPANS = /@|\d{4}/;
+
+function noteSpans(text: string, recognizers: readonly Recognizer[], noted: Set<RuleInfo>): void {
+  if (recognizers.length === 0 || !MAY_HOLD_SPANS.test(text)) return;
+  for (const rule of guardPiece(recognizers, undefined, text, true).found) noted.add(rule);
+}
+
+/**
+ * Checks the new messages of a prompt. Long ones are scanned in overlapping windows, and `pause` is awaited between windows.
+ */
+export async function checkMessages(
+  messages: readonly CheckedMessage[],
+  packs: readonly RulePack[],
+  windows: Windows,
+  pause: () => Promise<unknown>,
+): Promise<CheckResult> {
+  const blocked = new Set<RuleInfo>();
+  const noted = new Set<RuleInfo>();
+  for (const { role, content } of messages) {
+    const trusted = TRUSTED_ROLES.has(role);
+    for (let start = 0; start < content.length; start += windows.size - windows.overlap) {
+      if (start > 0) await pause();
+      const whole = start === 0 && content.length <= windows.size;
+      scan(whole ? content : content.slice(start, start + windows.size), trusted, packs, blocked, noted);
+      if (start + windows.size >= content.length) break;
+    }
+  }
+  return blocked.size + noted.size === 0 ? CLEAN : { blocked: [...blocked], noted: [...noted] };
+}
