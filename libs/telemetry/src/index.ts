@@ -16,7 +16,7 @@ export { levelOf, logger, logLevels, type LogFields, type Logger, type LogLevel 
 export type { LogSink } from './log-sink.ts';
 export { beforeRead, counter, gauge, histogram } from './metrics.ts';
 export { createOpsServer, type OpsServer, type OpsServerOptions } from './ops-server.ts';
-export { metricProducer, prometheusText } from './prometheus.ts';
+export { prometheusText } from './prometheus.ts';
 export { redact, redactText } from './redact.ts';
 export type { Labels } from './series.ts';
 export { endSpan, recordsSpans, span, startSpan, withSpan, type SpanOptions } from './spans.ts';

@@ -1,80 +1,72 @@
-import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
-import { emptyResource } from '@opentelemetry/resources';
-import {
-  AggregationTemporality,
-  DataPointType,
-  type MetricData,
-  type MetricProducer,
-} from '@opentelemetry/sdk-metrics';
 import type { Instrument } from './instruments.ts';
 import { readInstruments } from './metrics.ts';
+import type { Labels } from './series.ts';
 
-const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
-
-/** The instruments of this process in OpenTelemetry's data model, for any of its readers. */
-export const metricProducer: MetricProducer = {
-  collect: () => {
-    const metrics = [...readInstruments()].map(toMetricData).filter((metric) => metric.dataPoints.length > 0);
-    const scopeMetrics = [{ scope: { name: 'flotilla' }, metrics }];
-    return Promise.resolve({ resourceMetrics: { resource: emptyResource(), scopeMetrics }, errors: [] });
-  },
-};
-
-/** The instruments of this process as Prometheus text (version 0.0.4). */
-export async function prometheusText(): Promise<string> {
-  const { resourceMetrics } = await metricProducer.collect();
-  return serializer.serialize(resourceMetrics);
+/** The instruments of this process as Prometheus text, format version 0.0.4. */
+export function prometheusText(): string {
+  let text = '';
+  for (const instrument of readInstruments()) text += instrumentText(instrument);
+  return text;
 }
 
-/** Prometheus puts the unit at the end of a name; names that have it keep theirs. */
-function prometheusName(name: string, unit: string | undefined): string {
+/**
+ * The name Prometheus knows an instrument by, after OpenTelemetry's compatibility rules: dots become `_`, the unit stands
+ * at the end, and counters end in `_total`.
+ */
+export function prometheusName(name: string, unit: string | undefined, kind: Instrument['kind']): string {
+  let known = name.replaceAll(/[^a-zA-Z0-9_:]/g, '_');
   const suffix = unit === 's' ? 'seconds' : unit === 'By' ? 'bytes' : undefined;
-  return !suffix || name.includes(suffix) ? name : `${name}_${suffix}`;
+  if (suffix && !known.includes(suffix)) known += `_${suffix}`;
+  return kind === 'counter' && !known.endsWith('_total') ? `${known}_total` : known;
 }
 
-const instant: [number, number] = [0, 0];
-
-function toMetricData(instrument: Instrument): MetricData {
-  const { name, description, unit } = instrument.options;
-  const shared = {
-    // The unit stands in the name; `# UNIT` is OpenMetrics, which Prometheus text is not.
-    descriptor: { name: prometheusName(name, unit), description, unit: '', valueType: 1 },
-    aggregationTemporality: AggregationTemporality.CUMULATIVE,
-  } as const;
-  const points = [...instrument.series.all()].map(({ labels, state }) => ({
-    startTime: instant,
-    endTime: instant,
-    attributes: labels,
-    state,
-  }));
-  switch (instrument.kind) {
-    case 'counter':
-      return {
-        ...shared,
-        dataPointType: DataPointType.SUM,
-        isMonotonic: true,
-        dataPoints: points.map(({ state, ...point }) => ({ ...point, value: (state as { value: number }).value })),
-      };
-    case 'gauge':
-      return {
-        ...shared,
-        dataPointType: DataPointType.GAUGE,
-        dataPoints: points.map(({ state, ...point }) => ({ ...point, value: (state as { value: number }).value })),
-      };
-    case 'histogram':
-      return {
-        ...shared,
-        dataPointType: DataPointType.HISTOGRAM,
-        dataPoints: [...instrument.series.all()].map(({ labels, state }) => ({
-          startTime: instant,
-          endTime: instant,
-          attributes: labels,
-          value: {
-            buckets: { boundaries: [...state.bounds], counts: [...state.counts] },
-            count: state.count,
-            sum: state.sum,
-          },
-        })),
-      };
+function instrumentText(instrument: Instrument): string {
+  const { kind, options, series } = instrument;
+  const name = prometheusName(options.name, options.unit, kind);
+  let lines = '';
+  if (instrument.kind === 'histogram') {
+    let ends: string[] | undefined;
+    for (const { labels, state } of instrument.series.all()) {
+      ends ??= [...state.bounds, '+Inf'].map((bound) => `le="${bound}"} `);
+      const shown = labelText(labels);
+      const begin = `${name}_bucket{${shown}${shown && ','}`;
+      let below = 0;
+      for (let index = 0; index < ends.length; index += 1) {
+        below += state.counts[index]!;
+        lines += `${begin}${ends[index]}${below}\n`;
+      }
+      const braced = shown && `{${shown}}`;
+      lines += `${name}_sum${braced} ${state.sum}\n${name}_count${braced} ${state.count}\n`;
+    }
+  } else {
+    for (const { labels, state } of series.all()) {
+      const shown = labelText(labels);
+      lines += `${name}${shown && `{${shown}}`} ${numberText((state as { value: number }).value)}\n`;
+    }
   }
+  if (lines === '') return '';
+  const help = options.description.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${kind}\n${lines}`;
+}
+
+/** Labels of a series never change, so neither does their text. */
+const labelTexts = new WeakMap<Labels, string>();
+
+function labelText(labels: Labels): string {
+  let text = labelTexts.get(labels);
+  if (text === undefined) {
+    text = Object.entries(labels)
+      .map(([name, value]) => `${name.replaceAll(/[^a-zA-Z0-9_]/g, '_')}="${escapeValue(String(value))}"`)
+      .join(',');
+    labelTexts.set(labels, text);
+  }
+  return text;
+}
+
+function escapeValue(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+}
+
+function numberText(value: number): string {
+  return value === Infinity ? '+Inf' : value === -Infinity ? '-Inf' : String(value);
 }

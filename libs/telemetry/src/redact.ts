@@ -34,10 +34,14 @@ const shapes: readonly [RegExp, string][] = [
   ],
 ];
 
+/** Whether any of the shapes can be in a text: most texts hold none, and one look is cheaper than six. */
+const suspicion =
+  /sk-|hf[-_]|gh[pos][-_]|github_pat|glpat|xox|AKIA|AIza|eyJ|:\/\/|bearer|basic|passw|secret|api[-_]?key|token/i;
+
 /** A text with the secrets that its shape gives away replaced, at most 2,000 characters of it. */
 export function redactText(text: string): string {
   let clean = text.length > maxStringLength ? text.slice(0, 2 * maxStringLength) : text;
-  for (const [shape, replacement] of shapes) clean = clean.replace(shape, replacement);
+  if (suspicion.test(clean)) for (const [shape, replacement] of shapes) clean = clean.replace(shape, replacement);
   return clean.length > maxStringLength ? `${clean.slice(0, maxStringLength)}… (${text.length} characters)` : clean;
 }
 
@@ -90,7 +94,7 @@ function copyArray(items: readonly unknown[], depth: number, budget: Budget): un
   const copied = items.slice(0, maxEntries).map((item, index) => {
     // Header lists come as name, value, name, value or as pairs.
     const before = index > 0 ? items[index - 1] : undefined;
-    return typeof before === 'string' && hides(before, item) ? redacted : copy(item, depth + 1, budget);
+    return typeof before === 'string' && hides(judge(before), item) ? redacted : copy(item, depth + 1, budget);
   });
   if (items.length > maxEntries) copied.push(`… (${items.length} items)`);
   return copied;
@@ -112,19 +116,39 @@ function readEntries(value: object): [unknown, unknown][] {
 function copyEntries(entries: [unknown, unknown][], depth: number, budget: Budget): Record<string, unknown> {
   const copied: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
   for (const [key, value] of entries.slice(0, maxEntries)) {
-    const name = typeof key === 'string' ? key : typeof key;
-    copied[redactText(name).slice(0, 200)] = hides(name, value) ? redacted : copy(value, depth + 1, budget);
+    const name = judge(typeof key === 'string' ? key : typeof key);
+    copied[name.shown] = hides(name, value) ? redacted : copy(value, depth + 1, budget);
   }
   if (entries.length > maxEntries) copied['…'] = 'more fields left out';
   return copied;
 }
 
-function hides(key: string, value: unknown): boolean {
-  if (value === undefined || value === null) return false;
+interface KeyName {
+  /** As it is shown. */
+  readonly shown: string;
+  readonly holds: 'secret' | 'text' | 'short text' | 'plain';
+}
+
+/** Names of keys that were judged; code has few, so what goes beyond the bound comes from outside and is judged each time. */
+const keyNames = new Map<string, KeyName>();
+const maxKeyNames = 1_000;
+
+function judge(key: string): KeyName {
+  const known = keyNames.get(key);
+  if (known) return known;
   const name = key.replaceAll(/[-_\s.]/g, '').toLowerCase();
-  if (secretKey.test(name)) return true;
+  const isText = textKey.test(name);
+  const holds = secretKey.test(name) ? 'secret' : !isText ? 'plain' : plainKey.test(name) ? 'short text' : 'text';
+  const judged: KeyName = { shown: redactText(key).slice(0, 200), holds };
+  if (keyNames.size < maxKeyNames && key.length <= 100) keyNames.set(key, judged);
+  return judged;
+}
+
+function hides({ holds }: KeyName, value: unknown): boolean {
+  if (holds === 'plain' || value === undefined || value === null) return false;
+  if (holds === 'secret') return true;
   if (typeof value === 'number' || typeof value === 'boolean') return false;
-  return textKey.test(name) && !(plainKey.test(name) && isShort(value));
+  return holds === 'text' || !isShort(value);
 }
 
 /** `token_type: "bearer"`, `content-type: "text/plain"`: no room for more than a name. */

@@ -50,7 +50,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   const stopWatching = (options.metrics ?? true) ? watchProcess() : undefined;
 
   const telemetry: Telemetry = {
-    metricsText: prometheusText,
+    metricsText: () => Promise.resolve(prometheusText()),
     async shutdown() {
       if (running?.telemetry !== telemetry) return;
       running = undefined;

@@ -7,7 +7,6 @@ import {
   TraceFlags,
   type SpanContext,
 } from '@opentelemetry/api';
-import { parseTraceParent } from '@opentelemetry/core';
 
 const requestIdKey = createContextKey('flotilla.request_id');
 
@@ -18,10 +17,14 @@ export function traceparent(): string | undefined {
   return `00-${active.traceId}-${active.spanId}-${active.traceFlags & TraceFlags.SAMPLED ? '01' : '00'}`;
 }
 
-/** The remote span a `traceparent` header names; undefined when it is absent or malformed. */
+/** Version 00 to fe, and whatever a later version adds after the flags; all-zero ids are not valid. */
+const traceparentShape = /^(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{16})-([\da-f]{2})(?:-.*)?$/;
+
+/** The remote span a `traceparent` header names (W3C Trace Context); undefined when it is absent or malformed. */
 export function remoteSpan(header: string | undefined): SpanContext | undefined {
-  const parsed = header ? parseTraceParent(header) : null;
-  return parsed ? { ...parsed, isRemote: true } : undefined;
+  const parts = header === undefined || header.length > 512 ? null : traceparentShape.exec(header);
+  if (!parts) return undefined;
+  return { traceId: parts[1]!, spanId: parts[2]!, traceFlags: Number.parseInt(parts[3]!, 16) & 1, isRemote: true };
 }
 
 /**
