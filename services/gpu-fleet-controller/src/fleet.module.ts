@@ -1,0 +1,32 @@
+import type { DynamicModule } from '@nestjs/common';
+import type { Bus } from '@flotilla/bus';
+import { systemClock, type Clock, type Environment, type Live, type PlatformFile } from '@flotilla/kernel';
+import type { RpcNetwork } from '@flotilla/rpc';
+import type { FleetConfig } from './config.ts';
+import { publishEngines } from './fleet.events.ts';
+import { FleetRpc } from './fleet.rpc.ts';
+import { Fleet } from './fleet.ts';
+import { createHttpProbe } from './probe.http.ts';
+import { createProcessHost } from './process-host.node.ts';
+
+export interface FleetServicePorts {
+  rpc: RpcNetwork;
+  bus: Bus;
+  file: Live<PlatformFile>;
+  /** Holds the API keys; engine processes inherit it without FLOTILLA_*. */
+  env: Environment;
+  clock?: Clock;
+}
+
+export class FleetModule {
+  static with(config: FleetConfig, { bus, file, env, clock = systemClock }: FleetServicePorts): DynamicModule {
+    const useFactory = () =>
+      new Fleet(config, {
+        ...{ clock, env, file },
+        http: createHttpProbe(),
+        processes: createProcessHost(env, clock),
+        publish: (engines) => publishEngines(bus, engines),
+      });
+    return { module: FleetModule, controllers: [FleetRpc], providers: [{ provide: Fleet, useFactory }] };
+  }
+}
