@@ -10,7 +10,7 @@ COPY tools tools
 COPY tests/package.json tests/
 COPY bench/package.json bench/
 COPY proto proto
-RUN npm ci --loglevel=error
+RUN npm install --no-save --loglevel=error
 RUN NX_DAEMON=false npx nx run-many -t build --exclude @flotilla/tests,@flotilla/bench \
   && npm prune --omit=dev --loglevel=error \
   && find libs services tools -name src -type d -prune -exec rm -rf {} +

@@ -42,9 +42,10 @@ docs: build ## Regenerate docs/reference
 clean: ## Remove what was built (not .data)
 	@rm -rf .nx .cache libs/*/dist services/*/dist tools/*/dist tests/dist bench/dist
 
+# Not npm ci: it refuses a lock file that lacks optional binaries of other platforms. --no-save keeps to the lock and leaves it as it is.
 node_modules/.install: package-lock.json
 	@echo "Installing packages …"
-	@npm ci --loglevel=error --no-progress
+	@npm install --no-save --loglevel=error --no-progress
 	@touch $@
 
 .PHONY: help start mesh test bench build tools doctor lint format docs clean
