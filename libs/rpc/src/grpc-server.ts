@@ -57,7 +57,6 @@ export class GrpcServer {
       'grpc.max_send_message_length': linkLimits.receiveBytes,
       'grpc.keepalive_time_ms': linkLimits.pingEveryMs,
       'grpc.keepalive_timeout_ms': linkLimits.pingTimeoutMs,
-      'grpc.enable_channelz': 0,
     });
     this.#server = server;
     const names: string[] = [];

@@ -46,18 +46,23 @@ export function createMeshNetwork(options: MeshNetworkOptions = {}): MeshNetwork
     refusal: undefined,
   };
   const server = options.listen === undefined ? undefined : new GrpcServer(host);
+  // By target: services that run in one process share their links.
   const pools = new Map<string, LinkPool>();
+  const peers = new Map<string, LinkPool>();
   for (const [name, target] of Object.entries(options.peers ?? {})) {
-    const pool = new LinkPool(target, {
-      clock,
-      wheel,
-      random: options.random ?? systemRandom,
-      observer: options.observer,
-      budget: new RetryBudget(clock),
-      connect: linkConnector(clock),
-      resolve: options.resolve ?? resolvePeer,
-    });
-    pools.set(name, pool);
+    const pool =
+      pools.get(target) ??
+      new LinkPool(target, {
+        clock,
+        wheel,
+        random: options.random ?? systemRandom,
+        observer: options.observer,
+        budget: new RetryBudget(clock),
+        connect: linkConnector(clock),
+        resolve: options.resolve ?? resolvePeer,
+      });
+    pools.set(target, pool);
+    peers.set(name, pool);
   }
 
   return {
@@ -65,7 +70,7 @@ export function createMeshNetwork(options: MeshNetworkOptions = {}): MeshNetwork
       return host.router.serve(definition, handlers);
     },
     client<D extends ServiceDefinition>(definition: D) {
-      const pool = pools.get(definition.fullName) ?? pools.get(areaOf(definition));
+      const pool = peers.get(definition.fullName) ?? peers.get(areaOf(definition));
       if (pool === undefined) return memoryClient(host, definition, defaults);
       const client: Record<string, (request: unknown, options?: CallOptions) => unknown> = {};
       for (const [key, methodDefinition] of Object.entries(definition.methods)) {

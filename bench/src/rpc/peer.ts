@@ -1,0 +1,124 @@
+// A process of its own that serves or calls, told what to do by messages; see link-cost.ts.
+import { router, safety } from '@flotilla/contracts';
+import { createGrpcClient, createMeshNetwork, type Client } from '@flotilla/rpc';
+import { callFor } from './load.ts';
+
+export type Order =
+  | { kind: 'serve' }
+  | { kind: 'usage' }
+  | { kind: 'call'; over: 'link' | 'grpc'; address: string; concurrency: number; ms: number }
+  | { kind: 'stream'; over: 'link' | 'grpc'; address: string; concurrency: number; messages: number }
+  | { kind: 'stall'; address: string; ms: number }
+  | { kind: 'crowd'; address: string; calls: number };
+
+const request = safety.CheckRequest.fromPartial({
+  caller: {
+    requestId: 'req_0192f0c0d7b87cc0a2bb5b1b0f1f8f00',
+    orgId: 'org_1',
+    userId: 'user_1',
+    keyId: 'key_1',
+    tier: 'gold',
+  },
+  messages: [{ role: 'user', content: 'How do I reset the password of my account? '.repeat(5) }],
+});
+const answer = safety.CheckResponse.fromPartial({ action: safety.Action.ALLOW });
+const token: router.GenerateEvent = { event: { $case: 'waiting', value: { reason: ' token' } } };
+
+const serving = createMeshNetwork({ listen: '127.0.0.1:0' });
+const clients = new Map<string, { safety: Client<safety.SafetyDefinition>; router: Client<router.RouterDefinition> }>();
+
+function connect(over: 'link' | 'grpc', address: string) {
+  const key = `${over} ${address}`;
+  let client = clients.get(key);
+  if (client === undefined) {
+    const network = createMeshNetwork({ peers: { safety: address, router: address } });
+    client =
+      over === 'link'
+        ? { safety: network.client(safety.SafetyDefinition), router: network.client(router.RouterDefinition) }
+        : {
+            safety: createGrpcClient(safety.SafetyDefinition, address).client,
+            router: createGrpcClient(router.RouterDefinition, address).client,
+          };
+    clients.set(key, client);
+  }
+  return client;
+}
+
+async function obey(order: Order): Promise<unknown> {
+  switch (order.kind) {
+    case 'serve': {
+      serving.serve(safety.SafetyDefinition, {
+        check: async () => answer,
+        guard: ({ text }, { signal }) =>
+          text === 'hold'
+            ? new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+            : Promise.resolve(safety.GuardResponse.fromPartial({})),
+      });
+      serving.serve(router.RouterDefinition, {
+        async *generate({ model, maxTokens }) {
+          const piece: router.GenerateEvent =
+            model === 'large' ? { event: { $case: 'waiting', value: { reason: 'x'.repeat(16_384) } } } : token;
+          for (let sent = 0; sent < maxTokens; sent += 1) {
+            // One token an event-loop turn, as an engine delivers them; not all in one burst.
+            if (model === 'paced') await new Promise(setImmediate);
+            yield piece;
+          }
+        },
+        embed: async () => router.EmbedResponse.fromPartial({}),
+        listModels: async () => router.ModelList.fromPartial({}),
+      });
+      await serving.listen();
+      return serving.address();
+    }
+    case 'usage':
+      return { ...process.cpuUsage(), rss: process.memoryUsage().rss };
+    case 'call': {
+      const client = connect(order.over, order.address).safety;
+      return callFor(order.ms, order.concurrency, () => client.check(request, { timeoutMs: 10_000 }));
+    }
+    case 'stream': {
+      const client = connect(order.over, order.address).router;
+      const read = async () => {
+        let count = 0;
+        const wanted = router.GenerateRequest.fromPartial({ model: 'paced', maxTokens: order.messages });
+        for await (const _ of client.generate(wanted)) count += 1;
+        return count;
+      };
+      const counts = await Promise.all(Array.from({ length: order.concurrency }, read));
+      return counts.reduce((sum, count) => sum + count, 0);
+    }
+    case 'stall': {
+      const client = connect('link', order.address);
+      const wanted = router.GenerateRequest.fromPartial({ model: 'large', maxTokens: 100_000 });
+      const alone = await callFor(order.ms, 8, () => client.safety.check(request));
+      const unread = client.router.generate(wanted)[Symbol.asyncIterator]();
+      await unread.next();
+      const beside = await callFor(order.ms, 8, () => client.safety.check(request));
+      await unread.return?.();
+      return { alone, beside };
+    }
+    case 'crowd': {
+      const client = connect('link', order.address).safety;
+      await client.check(request);
+      const before = process.memoryUsage().rss;
+      const leave = new AbortController();
+      const wanted = safety.GuardRequest.fromPartial({ ...request, text: 'hold' });
+      const held = Array.from({ length: order.calls }, () =>
+        client.guard(wanted, { signal: leave.signal }).catch((error: unknown) => (error as { code: string }).code),
+      );
+      // Calls keep their order on a link: when this one is answered, all before it have begun.
+      await client.check(request);
+      const grown = process.memoryUsage().rss - before;
+      leave.abort();
+      const codes = new Set(await Promise.all(held));
+      return { grown, codes: [...codes] };
+    }
+  }
+}
+
+process.on('message', ({ id, order }: { id: number; order: Order }) => {
+  obey(order).then(
+    (result) => process.send!({ id, result }),
+    (error: unknown) => process.send!({ id, error: String(error) }),
+  );
+});
