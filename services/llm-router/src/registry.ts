@@ -133,7 +133,7 @@ export class Registry {
 
   #qualified(name: string): Resolution | undefined {
     const [provider, model] = splitQualified(name);
-    if (!model || !this.file.providers.some((entry) => entry.name === provider)) return undefined;
+    if (model === '' || !this.file.providers.some((entry) => entry.name === provider)) return undefined;
     const endpoints = this.#endpoints.filter((endpoint) => endpoint.facts.provider === provider);
     const targets = this.#targetsOf(provider, (endpoint) => (takes(endpoint, model) ? model : undefined));
     // An engine that is away may serve it; engines that are there and do not, settle it.
@@ -144,7 +144,10 @@ export class Registry {
 
   #default(name: string): Resolution | undefined {
     const provider = this.file.default_provider;
-    if (provider === undefined) return undefined;
+    if (provider === undefined || name === '') return undefined;
+    // Who names one provider does not want the prompt sent to another.
+    const [named] = splitQualified(name);
+    if (named !== name && this.file.providers.some((entry) => entry.name === named)) return undefined;
     const targets = this.#targetsOf(provider, (endpoint) => (takesAny(endpoint) ? name : undefined));
     if (targets.length === 0) return undefined;
     return { name, capabilities: ['chat'], routes: [{ weight: 1, targets }], fallbacks: [], listed: false };

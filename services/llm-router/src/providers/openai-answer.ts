@@ -1,4 +1,5 @@
 import type { chat, common } from '@flotilla/contracts';
+import { ChunkTemplate } from './chunk-template.ts';
 import { cutFailure, frameFailure, malformedFailure } from './engine-errors.ts';
 import type { AnswerDecoder } from './provider.ts';
 import { SseParser } from './sse.ts';
@@ -40,6 +41,9 @@ export class OpenAiStream implements AnswerDecoder {
   #choices: chat.Choice[] = [];
   /** By index of the choice: false once it began, true once it has its finish reason. */
   readonly #finished: boolean[] = [];
+  readonly #template = new ChunkTemplate();
+  /** Of the chunk that the template came from. */
+  #templateIndex = 0;
 
   write(bytes: Buffer, choices: chat.Choice[]): void {
     this.#choices = choices;
@@ -57,6 +61,11 @@ export class OpenAiStream implements AnswerDecoder {
 
   #take(data: string): void {
     if (this.done) return;
+    const text = this.#template.text(data);
+    if (text !== undefined) {
+      this.#choices.push(textPiece(this.#templateIndex, text));
+      return;
+    }
     if (data === '[DONE]') {
       // An end without a single choice is no answer.
       if (this.#finished.length === 0) throw cutFailure();
@@ -73,6 +82,8 @@ export class OpenAiStream implements AnswerDecoder {
       const piece = choiceOf(choice, choice.delta);
       this.#finished[piece.index] = this.#finished[piece.index] === true || piece.finishReason !== '';
       this.#choices.push(piece);
+      const plain = choices.length === 1 && !chunk.usage && isTextOnly(piece);
+      if (plain && this.#template.learn(data, piece.content, textOnly)) this.#templateIndex = piece.index;
     }
   }
 }
@@ -110,6 +121,30 @@ function parse(data: string): OpenAiAnswer {
   } catch (cause) {
     throw malformedFailure('an event that is not JSON', cause);
   }
+}
+
+function textPiece(index: number, content: string): chat.Choice {
+  return {
+    index,
+    role: '',
+    content,
+    reasoning: '',
+    toolCallsJson: '',
+    refusal: '',
+    logprobsJson: '',
+    finishReason: '',
+  };
+}
+
+function isTextOnly(piece: chat.Choice): boolean {
+  const { role, content, reasoning, toolCallsJson, refusal, logprobsJson, finishReason } = piece;
+  return content !== '' && role + reasoning + toolCallsJson + refusal + logprobsJson + finishReason === '';
+}
+
+/** The text of a chunk with one piece. */
+function textOnly(data: string): string | undefined {
+  const choice = parse(data).choices?.[0];
+  return choice && choiceOf(choice, choice.delta).content;
 }
 
 function choiceOf(choice: OpenAiChoice, piece: OpenAiPiece | null | undefined): chat.Choice {

@@ -1,0 +1,120 @@
+import { describe, expect, it } from '@jest/globals';
+import { createFakeClock, createSeededRandom } from '@flotilla/testkit';
+import { EndpointPicker } from './endpoint-picker.ts';
+import { Endpoint } from './endpoint.ts';
+import { adapterFor } from './providers/adapters.ts';
+import type { Resolution } from './registry.ts';
+import { Target } from './target.ts';
+
+function target(id: string, more: { ready?: boolean; waiting?: number } = {}): Target {
+  const endpoint = new Endpoint({
+    ...{ id, provider: id, kind: 'vllm', baseUrl: `http://${id}`, ready: true, models: [], waiting: 0, since: 0 },
+    ...more,
+  });
+  return new Target(endpoint, adapterFor(endpoint.facts), 'm', undefined);
+}
+
+function resolution(weights: [number, Target[]][], fallbacks: Target[][] = []): Resolution {
+  return {
+    ...{ name: 'm', capabilities: [], listed: true },
+    routes: weights.map(([weight, targets]) => ({ weight, targets })),
+    fallbacks: fallbacks.map((targets) => ({ weight: 1, targets })),
+  };
+}
+
+const clock = createFakeClock();
+const picker = (maxInFlight = 1_000) => new EndpointPicker(clock, createSeededRandom(7), maxInFlight);
+const id = (picked: Target | undefined) => picked?.endpoint.facts.id;
+
+describe('picking an engine', () => {
+  it.each([2, 3, 8])('spreads requests that stay evenly over %i engines', (count) => {
+    const targets = Array.from({ length: count }, (_, i) => target(`e${i}`));
+    const pick = picker();
+    for (let i = 0; i < 100 * count; i += 1) pick.pick(resolution([[1, targets]]), [])!.endpoint.inFlight += 1;
+    const loads = targets.map(({ endpoint }) => endpoint.inFlight);
+    expect(Math.max(...loads) - Math.min(...loads)).toBeLessThanOrEqual(count === 2 ? 0 : 8);
+  });
+
+  it('takes turns while nothing is under way', () => {
+    const targets = [target('a'), target('b')];
+    const pick = picker();
+    const picks = Array.from({ length: 4 }, () => id(pick.pick(resolution([[1, targets]]), [])));
+    expect(new Set(picks.slice(0, 2)).size).toBe(2);
+    expect(picks.slice(2)).toEqual(picks.slice(0, 2));
+  });
+
+  it('takes the shorter queue among equals', () => {
+    const targets = [target('a', { waiting: 5 }), target('b')];
+    expect(id(picker().pick(resolution([[1, targets]]), []))).toBe('b');
+  });
+
+  it('gives each route its share while engines keep up', () => {
+    const routes = resolution([
+      [9, [target('big')]],
+      [1, [target('small')]],
+    ]);
+    const pick = picker();
+    const big = Array.from({ length: 2_000 }, () => id(pick.pick(routes, []))).filter((one) => one === 'big').length;
+    expect(big / 2_000).toBeGreaterThan(0.87);
+    expect(big / 2_000).toBeLessThan(0.93);
+  });
+
+  it('moves load away from a route that does not keep up', () => {
+    const slow = target('slow');
+    slow.endpoint.inFlight = 50;
+    const routes = resolution([
+      [1, [slow]],
+      [1, [target('quick')]],
+    ]);
+    const pick = picker();
+    const quick = Array.from({ length: 1_000 }, () => id(pick.pick(routes, []))).filter(
+      (one) => one === 'quick',
+    ).length;
+    expect(quick / 1_000).toBeGreaterThan(0.7);
+  });
+
+  it('passes over engines that are not ready, are full, or were tried', () => {
+    const tried = target('tried');
+    const full = target('full');
+    full.endpoint.inFlight = 5;
+    const left = target('left');
+    const routes = resolution([[1, [target('away', { ready: false }), full, tried, left]]]);
+    expect(id(picker(5).pick(routes, [tried]))).toBe('left');
+    expect(picker(5).pick(routes, [tried, left])).toBeUndefined();
+  });
+
+  it('uses a fallback only when no route answers, in their order', () => {
+    const main = target('main');
+    const routes = resolution([[1, [main]]], [[target('first')], [target('second')]]);
+    expect(id(picker().pick(routes, []))).toBe('main');
+    main.endpoint.unreachable(clock.monotonic(), 2_000, 30_000);
+    expect(id(picker().pick(routes, []))).toBe('first');
+  });
+});
+
+describe('an engine that could not be reached', () => {
+  it('is set aside for a while that doubles, up to its limit, and is forgiven when it answers', () => {
+    const { endpoint } = target('a');
+    const asideFor = (now: number) => {
+      endpoint.unreachable(now, 2_000, 30_000);
+      let ms = 0;
+      while (endpoint.ejected(now + ms)) ms += 1_000;
+      return ms;
+    };
+    expect([0, 1, 2, 3, 4, 5].map((i) => asideFor(i * 100_000))).toEqual([2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+    endpoint.answered();
+    expect(asideFor(1_000_000)).toBe(2_000);
+  });
+
+  it('counts once for all requests that fail together', () => {
+    const { endpoint } = target('a');
+    for (let i = 0; i < 10; i += 1) endpoint.unreachable(0, 2_000, 30_000);
+    expect(endpoint.ejected(2_001)).toBe(false);
+  });
+
+  it('is used all the same when all are set aside', () => {
+    const targets = [target('a'), target('b')];
+    for (const { endpoint } of targets) endpoint.unreachable(clock.monotonic(), 2_000, 30_000);
+    expect(picker().pick(resolution([[1, targets]]), [])).toBeDefined();
+  });
+});
