@@ -1,1 +1,3 @@
-export {};
+export { ragConfigSchema, ragDefaults, type RagConfig } from './config.ts';
+export { createRag, type RagPorts } from './rag.ts';
+export { ragTarget } from './target.ts';

@@ -1,0 +1,4 @@
+import { runService } from '@flotilla/host';
+import { ragTarget } from './target.ts';
+
+await runService(ragTarget);
