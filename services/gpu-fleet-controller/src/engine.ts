@@ -108,8 +108,8 @@ export class Engine {
 
   /** Starts its process and resolves when it answers. Throws when it has none, gives up, or the signal aborts. */
   async start(signal: AbortSignal): Promise<void> {
-    this.own().start();
-    await this.until(() => this.state === 'ready' || (this.state === 'stopped' && !this.process!.alive), signal);
+    if (this.own().start()) this.enter('starting', 'its process is being started');
+    await this.until(() => this.state === 'ready' || this.state === 'stopped', signal);
     if (this.state !== 'ready') throw new FlotillaError('model_start_timeout', `${this.provider.name}: ${this.reason}`);
   }
 

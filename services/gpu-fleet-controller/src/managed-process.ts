@@ -51,12 +51,16 @@ export class ManagedProcess {
     return this.running !== undefined;
   }
 
-  /** Starts it, or takes over the one an earlier controller left; forgets earlier crashes. One that is wanted already is left as it is. */
-  start(): void {
-    if (this.wanted) return;
+  /**
+   * Starts it, or takes over the one an earlier controller left; forgets earlier crashes. False: it is wanted already, and
+   * left as it is.
+   */
+  start(): boolean {
+    if (this.wanted) return false;
     this.wanted = true;
     this.crashes = [];
     this.launch();
+    return true;
   }
 
   /** SIGTERM, after the timeout SIGKILL. Resolves when it is gone. */
