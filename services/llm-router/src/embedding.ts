@@ -50,7 +50,7 @@ async function embedBatchOnce(
   requestId: string,
   signal: AbortSignal,
 ): Promise<EmbedAnswer> {
-  const attempts = engines.attempts(resolution);
+  const attempts = engines.attempts(resolution, requestId);
   const startedAt = engines.clock.monotonic();
   for (;;) {
     const target = attempts.next();

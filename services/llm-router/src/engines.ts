@@ -30,8 +30,8 @@ export class Engines {
     this.#picker = new EndpointPicker(clock, random, config.maxInFlightPerEndpoint);
   }
 
-  attempts(resolution: Resolution): Attempts {
-    return new Attempts(resolution, this.#picker, this.clock, this.config);
+  attempts(resolution: Resolution, requestId: string): Attempts {
+    return new Attempts(resolution, requestId, this.#picker, this.clock, this.config);
   }
 
   enter(running: Running): void {

@@ -12,6 +12,7 @@ const log = logger('llm-router');
 /** The engines tried for one request, until one delivers: bounded, and each at most once (see `stale`). */
 export class Attempts {
   readonly #resolution: Resolution;
+  readonly #requestId: string;
   readonly #picker: EndpointPicker;
   readonly #clock: Clock;
   readonly #config: RouterConfig;
@@ -19,8 +20,9 @@ export class Attempts {
   #last: EngineFailure | undefined;
   #again: Target | undefined;
 
-  constructor(resolution: Resolution, picker: EndpointPicker, clock: Clock, config: RouterConfig) {
+  constructor(resolution: Resolution, requestId: string, picker: EndpointPicker, clock: Clock, config: RouterConfig) {
     this.#resolution = resolution;
+    this.#requestId = requestId;
     this.#picker = picker;
     this.#clock = clock;
     this.#config = config;
@@ -53,6 +55,7 @@ export class Attempts {
     if (failure.failover) {
       failovers.add(1, { 'error.type': failure.error.code });
       log.warn('an engine did not answer', {
+        request_id: this.#requestId,
         endpoint: endpoint.facts.id,
         code: failure.error.code,
         attempt: this.#tried.length,

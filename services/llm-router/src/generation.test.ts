@@ -151,6 +151,20 @@ describe('a streamed answer', () => {
     await until(() => fake.seen[0]!.aborted);
   });
 
+  it('fails when all of it takes too long, though tokens keep coming', async () => {
+    const [router, fake] = await over(
+      [
+        (response) => {
+          const timer = setInterval(() => response.write(sse(chunk({ delta: { content: 'x' } }))), 20);
+          response.on('close', () => clearInterval(timer));
+        },
+      ],
+      { totalTimeoutMs: 200 },
+    );
+    expect(valueOf(await router.generate(), 'failure')?.code).toBe('deadline_exceeded');
+    await until(() => fake.seen[0]!.aborted);
+  });
+
   it('stops reading from the engine while the caller does not read', async () => {
     let written = 0;
     let ended = false;
@@ -234,6 +248,23 @@ describe('a caller that leaves', () => {
     await until(() => fake.seen[0]!.aborted, { timeoutMs: 1_000 });
   });
 
+  it('ends it also while the engine is held back', async () => {
+    const [router, fake] = await over([
+      (response) => {
+        const more = () => {
+          while (!response.destroyed && response.write(sse(chunk({ delta: { content: 'x'.repeat(9_000) } }))));
+        };
+        response.on('drain', more);
+        more();
+      },
+    ]);
+    const stream = router.client.generate(generateRequest())[Symbol.asyncIterator]();
+    await stream.next();
+    await until(() => fake.seen.length === 1);
+    await stream.return!();
+    await until(() => fake.seen[0]!.aborted, { timeoutMs: 1_000 });
+  });
+
   it('ends it by leaving the iteration too', async () => {
     const [router, fake] = await over([begins]);
     for await (const event of router.client.generate(generateRequest())) if (event) break;
@@ -291,6 +322,23 @@ describe('an engine that fails before its first token', () => {
     expect(textOf(await router.generate())).toBe('fine');
   });
 
+  it('that hangs up once and is the only one: it is asked again, once', async () => {
+    const [router, fake] = await over([(response) => response.destroy()]);
+    const hangsUp = fake.script;
+    fake.script = (response, seen) => (fake.seen.length === 1 ? hangsUp : answers('fine'))(response, seen);
+    expect(textOf(await router.generate())).toBe('fine');
+    fake.seen.length = 0;
+    fake.script = hangsUp;
+    await expect(router.generate()).rejects.toMatchObject({ code: 'engine_error' });
+    expect(fake.seen).toHaveLength(2);
+  });
+
+  it('that sends no token in time and is the only one: the caller is told that it took too long', async () => {
+    const [router, fake] = await over([hangs], { firstTokenTimeoutMs: 150 });
+    await expect(router.generate()).rejects.toMatchObject({ code: 'deadline_exceeded' });
+    await until(() => fake.seen[0]!.aborted);
+  });
+
   it('is never asked for the same twice once a token was delivered', async () => {
     const cut: Script = (response, seen) => {
       begins(response, seen);
@@ -343,6 +391,11 @@ describe('what an engine refuses', () => {
   ])('status %d %j → %s', async (status, body, code, message) => {
     const [router] = await over([refuses(status, body)]);
     await expect(router.generate()).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
+  });
+
+  it('says when to come back, if the engine does', async () => {
+    const [router] = await over([(response) => response.writeHead(429, { 'retry-after': '3' }).end('{}')]);
+    await expect(router.generate()).rejects.toMatchObject({ code: 'overloaded', details: { retryAfterMs: 3_000 } });
   });
 
   it('never shows the provider’s key, nor what it says of it', async () => {

@@ -1,9 +1,8 @@
 import type { chat, router } from '@flotilla/contracts';
 import { FlotillaError, toFlotillaError } from '@flotilla/kernel';
-import { endSpan, recordsSpans, startSpan, traceparent, withSpan, type Span } from '@flotilla/telemetry';
 import type { Engines, Running } from './engines.ts';
 import type { Attempts } from './failover.ts';
-import { metricsOf, type ModelMetrics } from './metrics.ts';
+import { GenerationRecord } from './generation-record.ts';
 import { lateFailure, malformedFailure } from './providers/engine-errors.ts';
 import type { Exchange, Receiver } from './providers/exchange.ts';
 import { EngineFailure, type AnswerDecoder } from './providers/provider.ts';
@@ -32,15 +31,13 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
   readonly #attempts: Attempts;
   readonly #signal: AbortSignal;
   readonly #startedAt: number;
+  readonly #record: GenerationRecord;
   #phase: 'new' | 'trying' | 'answering' | 'over' = 'new';
 
   #target: Target | undefined;
   #exchange: Exchange | undefined;
   #decoder: AnswerDecoder | undefined;
-  #metrics: ModelMetrics | undefined;
-  #span: Span | undefined;
   #attemptedAt = 0;
-  #firstTokenAt = 0;
   #readAt = 0;
   #answerLength = 0;
 
@@ -60,8 +57,9 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
     this.#request = request;
     this.#resolution = resolution;
     this.#signal = signal;
-    this.#attempts = engines.attempts(resolution);
+    this.#attempts = engines.attempts(resolution, request.caller?.requestId ?? '');
     this.#startedAt = engines.clock.monotonic();
+    this.#record = new GenerationRecord(resolution, request.stream, this.#startedAt);
   }
 
   [Symbol.asyncIterator](): this {
@@ -152,7 +150,7 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
     this.#signal.addEventListener('abort', this, { once: true });
     this.#engines.enter(this);
     this.#engines.watchdog.add(this);
-    this.#span = recordsSpans() ? this.#startSpan() : undefined;
+    this.#record.begin();
     this.#attempt();
   }
 
@@ -161,18 +159,17 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
       const target = this.#attempts.next();
       this.#target = target;
       const { endpoint, adapter } = target;
-      const name = this.#resolution.listed ? this.#resolution.name : 'other';
-      this.#metrics = metricsOf('chat', name, endpoint.facts.provider);
-      this.#metrics.inFlight.add(1);
+      const headers = target.headers(this.#request.caller?.requestId ?? '');
+      this.#record.attempt(endpoint.facts, target.model, headers);
       this.#decoder = adapter.answer(this.#request.stream);
       this.#attemptedAt = this.#engines.clock.monotonic();
       const body = adapter.generateBody(target.model, this.#request);
-      const headers = target.headers(this.#request.caller?.requestId ?? '');
-      const parent = this.#span && withSpan(this.#span, traceparent);
-      if (parent) headers.push('traceparent', parent);
       this.#exchange = this.#engines.client.generate(target, body, headers, this);
     } catch (error) {
-      this.#over(toFlotillaError(error));
+      const refusal = toFlotillaError(error);
+      // What this engine cannot do another may.
+      if (refusal.code === 'capability_mismatch') this.#broke(new EngineFailure(refusal, { failover: true }));
+      else this.#over(refusal);
     }
   }
 
@@ -191,8 +188,7 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
 
   #answer(): void {
     this.#phase = 'answering';
-    this.#firstTokenAt = this.#readAt;
-    if (this.#request.stream) this.#metrics!.firstToken.record((this.#firstTokenAt - this.#startedAt) / 1_000);
+    this.#record.firstToken(this.#readAt);
     const { id, provider } = this.#target!.endpoint.facts;
     const value = {
       model: this.#resolution.name,
@@ -256,17 +252,7 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
       this.#answer();
     }
     const usage = this.#decoder!.usage ?? estimatedUsage(promptLength(this.#request.messages), this.#answerLength);
-    const metrics = this.#metrics!;
-    metrics.duration.record((this.#readAt - this.#startedAt) / 1_000);
-    metrics.inputTokens.record(usage.promptTokens);
-    metrics.outputTokens.record(usage.completionTokens);
-    if (this.#request.stream && usage.completionTokens > 1) {
-      metrics.perToken.record((this.#readAt - this.#firstTokenAt) / 1_000 / (usage.completionTokens - 1));
-    }
-    this.#span?.setAttributes({
-      'gen_ai.usage.input_tokens': usage.promptTokens,
-      'gen_ai.usage.output_tokens': usage.completionTokens,
-    });
+    this.#record.finished(usage, this.#readAt);
     this.#tail = { event: { $case: 'finished', value: { usage } } };
     this.#exchange!.release();
     this.#close(undefined);
@@ -310,12 +296,11 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
 
   #close(error: FlotillaError | undefined): void {
     this.#phase = 'over';
-    if (error) this.#metrics?.failed((this.#engines.clock.monotonic() - this.#startedAt) / 1_000, error.code);
+    if (error) this.#record.failed(error, this.#engines.clock.monotonic());
     this.#leaveTarget();
     this.#signal.removeEventListener('abort', this);
     this.#engines.watchdog.remove(this);
     this.#engines.leave(this);
-    if (this.#span) endSpan(this.#span, error);
     this.#exchange = undefined;
     this.#deliver();
   }
@@ -323,14 +308,8 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
   #leaveTarget(): void {
     if (!this.#target) return;
     this.#attempts.left(this.#target);
-    this.#metrics?.inFlight.add(-1);
+    this.#record.attemptEnded();
     this.#target = undefined;
-  }
-
-  #startSpan(): Span {
-    const { name } = this.#resolution;
-    const attributes = { 'gen_ai.operation.name': 'chat', 'gen_ai.request.model': name };
-    return startSpan(`chat ${name}`, attributes, { kind: 'client' });
   }
 }
 

@@ -7,10 +7,13 @@ import {
   type PlatformFile,
   type ProviderConfig,
 } from '@flotilla/kernel';
+import { logger } from '@flotilla/telemetry';
 import type { EndpointDirectory } from './endpoint-directory.ts';
 import type { Endpoint } from './endpoint.ts';
 import { adapterFor } from './providers/adapters.ts';
 import { Target } from './target.ts';
+
+const log = logger('llm-router');
 
 /** Targets that stand for one line of a model's configuration, and its share of the requests. */
 export interface Route {
@@ -175,7 +178,16 @@ function splitQualified(text: string): [provider: string, model: string] {
 }
 
 function keyOf(provider: ProviderConfig, env: Environment): string | undefined {
-  return provider.api_key_env === undefined ? undefined : readVariable(provider.api_key_env, env);
+  if (provider.api_key_env === undefined) return undefined;
+  try {
+    const key = readVariable(provider.api_key_env, env);
+    if (key === undefined)
+      log.warn('a provider has no key', { provider: provider.name, variable: provider.api_key_env });
+    return key;
+  } catch (error) {
+    log.warn('a provider’s key cannot be read', { provider: provider.name, error });
+    return undefined;
+  }
 }
 
 /** Hosted providers and gateways list what they advertise, not all they take. */

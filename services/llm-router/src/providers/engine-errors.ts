@@ -5,11 +5,17 @@ import { EngineFailure } from './provider.ts';
 const maxMessage = 500;
 
 /** An HTTP answer of 400 and above, or an error in a body or a stream that carries such a status. */
-export function statusFailure(status: number, body: unknown, redact: (text: string) => string): EngineFailure {
+export function statusFailure(
+  status: number,
+  body: unknown,
+  redact: (text: string) => string,
+  retryAfterMs?: number,
+): EngineFailure {
   const said = messageOf(body);
   const message = said === undefined ? undefined : redact(said).slice(0, maxMessage);
-  const fail = (code: ErrorCode, text: string | undefined, failover: boolean, retryAfterMs?: number) =>
-    new EngineFailure(new FlotillaError(code, text, { details: { engineStatus: status, retryAfterMs } }), { failover });
+  const details = retryAfterMs === undefined ? { engineStatus: status } : { engineStatus: status, retryAfterMs };
+  const fail = (code: ErrorCode, text: string | undefined, failover: boolean) =>
+    new EngineFailure(new FlotillaError(code, text, { details }), { failover });
   switch (status) {
     case 400:
     case 422:

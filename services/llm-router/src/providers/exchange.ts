@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { Target } from '../target.ts';
 import type { Watchdog, Watched } from '../watchdog.ts';
@@ -27,6 +28,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Watched {
   #ended = false;
   #aborted = false;
   #errorStatus = 0;
+  #retryAfterMs: number | undefined;
   #errorBody: WholeBody | undefined;
   #lingered = 0;
 
@@ -70,12 +72,13 @@ export class Exchange implements Dispatcher.DispatchHandler, Watched {
     if (this.#aborted) controller.abort(new Error('aborted'));
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number): void {
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (status < 200) return;
     this.#answered = true;
     this.target.endpoint.answered();
     if (status < 300) return;
     this.#errorStatus = status;
+    this.#retryAfterMs = retryAfterMs(headers);
     this.#errorBody = new WholeBody(maxErrorBody);
   }
 
@@ -114,6 +117,12 @@ export class Exchange implements Dispatcher.DispatchHandler, Watched {
     } catch {
       body = undefined;
     }
-    return statusFailure(this.#errorStatus, body, (text) => this.target.redact(text));
+    return statusFailure(this.#errorStatus, body, (text) => this.target.redact(text), this.#retryAfterMs);
   }
+}
+
+/** `retry-after-ms`, or `retry-after` in seconds; its form as a date is left alone. */
+function retryAfterMs(headers: IncomingHttpHeaders): number | undefined {
+  const ms = Number(headers['retry-after-ms'] ?? Number(headers['retry-after']) * 1_000);
+  return ms > 0 ? ms : undefined;
 }
