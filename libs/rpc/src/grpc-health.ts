@@ -3,7 +3,7 @@ import { status } from '@grpc/grpc-js';
 import { fromJSON, type PackageDefinition } from '@grpc/proto-loader';
 
 /** grpc/health/v1/health.proto of the gRPC project, as protobuf.js writes descriptors. */
-export const healthPackage: PackageDefinition = fromJSON({
+const descriptor = {
   nested: {
     grpc: {
       nested: {
@@ -36,7 +36,9 @@ export const healthPackage: PackageDefinition = fromJSON({
       },
     },
   },
-});
+};
+
+export const healthPackage: PackageDefinition = fromJSON(descriptor, { enums: String });
 
 export const healthService = healthPackage['grpc.health.v1.Health'] as ServiceDefinition;
 
