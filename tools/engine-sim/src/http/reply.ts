@@ -50,9 +50,7 @@ export function wholeReply(exchange: Exchange, shape: Shape, head: Head, choices
     onTokens(_index, _from, _to, done, usage) {
       if (!done || (left -= 1) > 0) return;
       const all = choices.map((choice, index) => shape.whole(choice, index)).join(',');
-      const body = Buffer.from(`${headJson(shape.object, head)}${all}],"usage":${usageJson(usage)}}`);
-      exchange.response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length });
-      exchange.response.end(body);
+      exchange.send(200, `${headJson(shape.object, head)}${all}],"usage":${usageJson(usage)}}`);
     },
     onAborted: () => exchange.response.destroy(),
   };
