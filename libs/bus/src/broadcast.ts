@@ -4,7 +4,7 @@ import { countLost, deliver, type Handle } from './delivery.ts';
 import { finished } from './finished.ts';
 
 /** Broadcast events that may wait for one listener; above it the oldest is dropped and counted. */
-const maxWaiting = 1_000;
+const maxWaiting = 10_000;
 
 interface Waiting {
   readonly message: unknown;

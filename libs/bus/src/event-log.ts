@@ -6,6 +6,9 @@ export interface StoredEvent {
   readonly trace: string | undefined;
 }
 
+/** Ids that are remembered at most; the oldest are forgotten before their time. */
+const maxIds = 100_000;
+
 /**
  * The events of one subject, numbered from 1, oldest first. Ids are remembered for `windowMs`; events are kept until
  * `trim` lets go of them.
@@ -38,7 +41,7 @@ export class EventLog {
   /** False when an event of this id came within the window. */
   append(message: unknown, id: string | undefined, trace: string | undefined, now: number): boolean {
     for (const [known, at] of this.#ids) {
-      if (now - at < this.#windowMs) break;
+      if (now - at < this.#windowMs && this.#ids.size < maxIds) break;
       this.#ids.delete(known);
     }
     if (id !== undefined) {
