@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { PGlite, types, type Transaction } from '@electric-sql/pglite';
 import { vector } from '@electric-sql/pglite-pgvector';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
@@ -5,6 +7,7 @@ import { lockDataDir } from './data-dir-lock.ts';
 import type { Database, Queryable } from './database.ts';
 import { fromPostgres } from './database-error.ts';
 import { TransactionGuard } from './inside-transaction.ts';
+import { readImage, storeImage } from './pglite-image.ts';
 import { parseTimestamp } from './result-types.ts';
 
 const parsers = {
@@ -16,14 +19,24 @@ const parsers = {
 export async function openPglite(folder: string | undefined): Promise<Database> {
   const lock = folder === undefined ? undefined : lockDataDir(folder);
   try {
-    // The lock file lies beside the cluster: initdb wants an empty folder.
-    const dataDir = folder === undefined ? 'memory://' : `file://${folder}/cluster`;
-    const pglite = await PGlite.create({ dataDir, extensions: { vector }, parsers });
+    const pglite = await start(folder);
     return pgliteDatabase(pglite, () => lock?.release());
   } catch (error) {
     lock?.release();
     throw error;
   }
+}
+
+async function start(folder: string | undefined): Promise<PGlite> {
+  // The lock file lies beside the cluster: a new cluster wants an empty folder.
+  const cluster = folder === undefined ? undefined : path.join(folder, 'cluster');
+  const dataDir = cluster === undefined ? 'memory://' : `file://${cluster}`;
+  const isNew = cluster === undefined || !existsSync(path.join(cluster, 'PG_VERSION'));
+  const image = isNew ? await readImage() : undefined;
+  const options = { dataDir, extensions: { vector }, parsers };
+  const pglite = await PGlite.create(image ? { ...options, loadDataDir: image } : options);
+  if (isNew && !image) await storeImage(pglite);
+  return pglite;
 }
 
 function pgliteDatabase(pglite: PGlite, onClosed: () => void): Database {
