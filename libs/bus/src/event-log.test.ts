@@ -17,7 +17,7 @@ describe('the log of events', () => {
           if (next.kind === 'append') {
             for (let index = 0; index < next.count; index += 1) {
               last += 1;
-              expect(log.append(last, undefined, undefined, 0)).toBe(true);
+              expect(log.append(last, undefined, undefined, 0)).toEqual({ sequence: last, duplicate: false });
               model.push(last);
             }
           } else {

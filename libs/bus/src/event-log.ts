@@ -18,8 +18,8 @@ export class EventLog {
   /** How many of `#events`, from the front, are let go of. */
   #gone = 0;
   #sequence = 0;
-  /** Id → when it came; in order of arrival. */
-  readonly #ids = new Map<string, number>();
+  /** In order of arrival. */
+  readonly #ids = new Map<string, { at: number; sequence: number }>();
   readonly #windowMs: number;
 
   constructor(windowMs: number) {
@@ -38,19 +38,23 @@ export class EventLog {
     return this.#sequence - this.size + 1;
   }
 
-  /** False when an event of this id came within the window. */
-  append(message: unknown, id: string | undefined, trace: string | undefined, now: number): boolean {
-    for (const [known, at] of this.#ids) {
+  /** The sequence of the event, or of the one of the same id that came within the window and stands for it. */
+  append(
+    message: unknown,
+    id: string | undefined,
+    trace: string | undefined,
+    now: number,
+  ): { sequence: number; duplicate: boolean } {
+    for (const [known, { at }] of this.#ids) {
       if (now - at < this.#windowMs && this.#ids.size < maxIds) break;
       this.#ids.delete(known);
     }
-    if (id !== undefined) {
-      if (this.#ids.has(id)) return false;
-      this.#ids.set(id, now);
-    }
+    const known = id === undefined ? undefined : this.#ids.get(id);
+    if (known) return { sequence: known.sequence, duplicate: true };
     this.#sequence += 1;
+    if (id !== undefined) this.#ids.set(id, { at: now, sequence: this.#sequence });
     this.#events.push({ sequence: this.#sequence, id, message, trace });
-    return true;
+    return { sequence: this.#sequence, duplicate: false };
   }
 
   at(sequence: number): StoredEvent | undefined {

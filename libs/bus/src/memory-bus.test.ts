@@ -86,6 +86,49 @@ describe('the bus in memory', () => {
     expect(seen[0]).toBe('990');
   });
 
+  it('can wait with publish until the event is handled, the second of an id with the first', async () => {
+    const clock = manualClock();
+    const bus = createMemoryBus({ clock, resolveWhen: 'handled' });
+    const topic = testTopic('durable');
+    await bus.publish(topic, turn('nobody is there'));
+    let fails = 1;
+    let handled = 0;
+    const subscription = await bus.subscribe(
+      topic,
+      () => {
+        if (fails-- > 0) throw new Error('not yet');
+        handled += 1;
+      },
+      { consumer: 'ledger' },
+    );
+    await settle();
+    clock.advance(100);
+    await settle();
+    expect(handled).toBe(1);
+
+    fails = 1;
+    const outcomes: string[] = [];
+    const publish = () => bus.publish(topic, turn('1'), { id: 'a' }).then(() => outcomes.push('handled'));
+    const both = [publish(), publish()];
+    await settle();
+    expect(outcomes).toEqual([]);
+    clock.advance(100);
+    await Promise.all(both);
+    expect(handled).toBe(2);
+    await publish();
+
+    fails = 1_000;
+    const late = bus.publish(topic, turn('2'), { id: 'b' });
+    const refused = expect(late).rejects.toMatchObject({ code: 'unavailable' });
+    await settle();
+    clock.advance(5_000);
+    await refused;
+    const left = bus.publish(topic, turn('3'), { id: 'c' });
+    await settle();
+    await subscription.close();
+    await left;
+  });
+
   it('tells a handler that does not end to stop, 5 s after close', async () => {
     const clock = manualClock();
     const bus = createMemoryBus({ clock });

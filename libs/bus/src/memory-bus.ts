@@ -12,7 +12,15 @@ export interface MemoryBusOptions {
   keep?: number;
   /** Events of a durable topic that may wait for a known consumer; above it `publish` throws `unavailable`. Default 100,000. */
   maxPending?: number;
+  /**
+   * When a durable `publish` resolves. `stored`: at once; what is not handled dies with the process. `handled`: when every
+   * consumer that is subscribed has handled it, and `unavailable` after 5 s; with an outbox, nothing is lost in a crash. Default `stored`.
+   */
+  resolveWhen?: 'stored' | 'handled';
 }
+
+/** A `publish` that resolves when handled waits this long, in milliseconds. */
+const handledWithinMs = 5_000;
 
 /** Ids are remembered this long, as in JetStream: 2 minutes. */
 const dedupWindowMs = 120_000;
@@ -30,6 +38,7 @@ export function createMemoryBus({
   clock = systemClock,
   keep = 4_096,
   maxPending = 100_000,
+  resolveWhen = 'stored',
 }: MemoryBusOptions = {}): Bus {
   const streams = new Map<string, Stream>();
   const listeners = new Map<string, Set<Listener<any>>>();
@@ -42,7 +51,7 @@ export function createMemoryBus({
     return stream;
   };
 
-  const store = (subject: string, message: unknown, id: string | undefined) => {
+  const store = (subject: string, message: unknown, id: string | undefined): Promise<void> | undefined => {
     const { log, consumers } = streamOf(subject);
     if (log.size >= keep) {
       let floor = log.last + 1;
@@ -53,9 +62,10 @@ export function createMemoryBus({
       countPublished(subject, 'failed');
       throw new FlotillaError('unavailable', `Too many ${subject} events wait for their consumers.`);
     }
-    const isNew = log.append(message, id, traceparent(), clock.monotonic());
-    countPublished(subject, isNew ? 'ok' : 'duplicate');
-    if (isNew) for (const consumer of consumers.values()) consumer.wake();
+    const { sequence, duplicate } = log.append(message, id, traceparent(), clock.monotonic());
+    countPublished(subject, duplicate ? 'duplicate' : 'ok');
+    if (!duplicate) for (const consumer of consumers.values()) consumer.wake();
+    return resolveWhen === 'handled' ? handledByAll(consumers.values(), sequence, clock) : undefined;
   };
 
   const broadcast = (subject: string, message: unknown) => {
@@ -86,7 +96,7 @@ export function createMemoryBus({
   return {
     async publish<T>(topic: Topic<T>, message: T, options?: PublishOptions) {
       if (closed) throw new FlotillaError('unavailable', 'The bus is closed.');
-      if (topic.delivery === 'durable') store(topic.subject, message, options?.id);
+      if (topic.delivery === 'durable') await store(topic.subject, message, options?.id);
       else broadcast(topic.subject, message);
     },
     async subscribe<T>(topic: Topic<T>, handle: Handle<T>, options?: SubscribeOptions) {
@@ -107,4 +117,21 @@ export function createMemoryBus({
       await Promise.all([...open].map((subscription) => subscription.close()));
     },
   };
+}
+
+function handledByAll(consumers: Iterable<MemoryConsumer>, sequence: number, clock: Clock): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let open = 1;
+    const settled = () => {
+      open -= 1;
+      if (open > 0) return;
+      timer.cancel();
+      resolve();
+    };
+    const timer = clock.after(handledWithinMs, () => {
+      reject(new FlotillaError('unavailable', 'The event was not handled in time.'));
+    });
+    for (const consumer of consumers) if (consumer.onHandled(sequence, settled)) open += 1;
+    settled();
+  });
 }

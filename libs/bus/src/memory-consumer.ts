@@ -29,6 +29,8 @@ export class MemoryConsumer {
   readonly #members = new Set<Member>();
   readonly #underWay = new Set<number>();
   #retries: Retry[] = [];
+  /** Publishers that wait until an event is handled, by its sequence. */
+  readonly #waiting = new Map<number, Set<() => void>>();
   #next: number;
   #timer: Timer | undefined;
 
@@ -53,6 +55,19 @@ export class MemoryConsumer {
     this.#members.add(member);
     this.wake();
     return () => this.#leave(member);
+  }
+
+  /** Calls back once the event is handled, or nobody is here to handle it. False: that is so already. */
+  onHandled(sequence: number, settled: () => void): boolean {
+    const open =
+      sequence >= this.#next ||
+      this.#underWay.has(sequence) ||
+      this.#retries.some((retry) => retry.event.sequence === sequence);
+    if (!open || this.#members.size === 0) return false;
+    let waiting = this.#waiting.get(sequence);
+    if (!waiting) this.#waiting.set(sequence, (waiting = new Set()));
+    waiting.add(settled);
+    return true;
   }
 
   /** Gives what is due to members that are free. */
@@ -83,7 +98,10 @@ export class MemoryConsumer {
     const context = { subject: this.#topic.subject, id: event.id, attempt, signal: member.stopped.signal };
     const ok = await deliver(this.#topic, this.#name, event.trace, event.message, context, member.handle);
     this.#underWay.delete(event.sequence);
-    if (!ok) {
+    if (ok) {
+      for (const settled of this.#waiting.get(event.sequence) ?? []) settled();
+      this.#waiting.delete(event.sequence);
+    } else {
       const dueAt = this.#clock.monotonic() + redeliveryPauseMs(attempt);
       this.#retries.push({ event, attempt: attempt + 1, dueAt });
     }
@@ -105,6 +123,10 @@ export class MemoryConsumer {
     member.closing = true;
     await finished(member.busy, member.stopped, this.#clock);
     this.#members.delete(member);
+    if (this.#members.size === 0) {
+      for (const waiting of this.#waiting.values()) for (const settled of waiting) settled();
+      this.#waiting.clear();
+    }
     this.#schedule();
   }
 }

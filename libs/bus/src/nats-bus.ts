@@ -1,12 +1,12 @@
 import { FlotillaError, systemClock, type Clock } from '@flotilla/kernel';
 import { logger, traceparent } from '@flotilla/telemetry';
 import { jetstream } from '@nats-io/jetstream';
-import { headers, type MsgHdrs } from '@nats-io/transport-node';
 import { Listener } from './broadcast.ts';
 import type { Bus, PublishOptions, SubscribeOptions, Subscription, Topic } from './bus.ts';
 import { countPublished, type Handle } from './delivery.ts';
 import { closedError, connectNats } from './nats-connection.ts';
 import { fetchAhead, NatsConsumer } from './nats-consumer.ts';
+import { eventHeaders, NatsPublisher } from './nats-publisher.ts';
 import { defaultAckWaitMs, ensureConsumer, ensureStream, streamName, type StreamOptions } from './nats-stream.ts';
 
 export interface NatsBusOptions extends StreamOptions {
@@ -21,8 +21,6 @@ export interface NatsBusOptions extends StreamOptions {
 
 /** `publish` of a durable event has this long, a reconnection included, in milliseconds. */
 const publishDeadlineMs = 5_000;
-/** Durable publishes that may wait for their answer at once; above it `publish` throws `overloaded`. */
-const maxPublishing = 10_000;
 /** How long `close` waits for the server to take what was sent, in milliseconds. */
 const drainMs = 5_000;
 
@@ -42,9 +40,9 @@ export async function createNatsBus(options: NatsBusOptions): Promise<Bus> {
     throw error;
   });
   const stream = jetstream(connection, { timeout: publishDeadlineMs });
+  const publisher = new NatsPublisher(connection, clock);
   const open = new Set<Subscription>();
   const consumers = new Set<NatsConsumer<any>>();
-  let publishing = 0;
   let closed = false;
 
   link.onReconnect(() => {
@@ -55,19 +53,16 @@ export async function createNatsBus(options: NatsBusOptions): Promise<Bus> {
   });
 
   const store = async (subject: string, payload: Uint8Array, id: string | undefined) => {
-    if (publishing >= maxPublishing) throw new FlotillaError('overloaded', 'Too many events are being published.');
-    publishing += 1;
-    const begun = clock.monotonic();
+    const trace = traceparent();
+    const until = clock.monotonic() + publishDeadlineMs;
     try {
-      await link.whenConnected(publishDeadlineMs);
-      const timeout = Math.max(1, publishDeadlineMs - (clock.monotonic() - begun));
-      const { duplicate } = await stream.publish(subject, payload, { msgID: id, headers: traceHeaders(), timeout });
+      if (!link.connected()) await link.whenConnected(publishDeadlineMs);
+      const duplicate = await publisher.publish(subject, payload, id, trace, until);
       countPublished(subject, duplicate ? 'duplicate' : 'ok');
     } catch (cause) {
       countPublished(subject, 'failed');
+      if (cause instanceof FlotillaError) throw cause;
       throw new FlotillaError('unavailable', `The event ${subject} could not be stored.`, { cause });
-    } finally {
-      publishing -= 1;
     }
   };
 
@@ -77,7 +72,7 @@ export async function createNatsBus(options: NatsBusOptions): Promise<Bus> {
       countPublished(subject, 'failed');
       throw new FlotillaError('unavailable', 'The message bus cannot be reached.');
     }
-    connection.publish(subject, payload, { headers: traceHeaders() });
+    connection.publish(subject, payload, { headers: eventHeaders(undefined, traceparent()) });
     countPublished(subject, 'ok');
   };
 
@@ -150,17 +145,10 @@ export async function createNatsBus(options: NatsBusOptions): Promise<Bus> {
       closed = true;
       await Promise.all([...open].map((subscription) => subscription.close()));
       if (link.connected()) await within(connection.drain(), drainMs, clock);
+      publisher.close();
       await connection.close();
     },
   };
-}
-
-function traceHeaders(): MsgHdrs | undefined {
-  const trace = traceparent();
-  if (!trace) return undefined;
-  const traced = headers();
-  traced.set('traceparent', trace);
-  return traced;
 }
 
 /** Waits for it, but no longer than this; a failure counts as done. */
