@@ -6,6 +6,10 @@ export interface Seen {
   headers: IncomingHttpHeaders;
   text: string;
   body: any;
+  /** The router's port: the same for requests of one connection. */
+  connection: number | undefined;
+  /** True once the connection took the last byte, or broke. */
+  ended: boolean;
   /** True once the router closed the connection before the answer was complete. */
   aborted: boolean;
 }
@@ -28,8 +32,19 @@ export async function startFakeEngine(script: Script, port = 0): Promise<FakeEng
     request.on('data', (part: Buffer) => parts.push(part));
     request.on('end', () => {
       const text = Buffer.concat(parts).toString();
-      const seen: Seen = { path: request.url!, headers: request.headers, text, body: JSON.parse(text), aborted: false };
-      response.on('close', () => (seen.aborted = !response.writableFinished));
+      const seen: Seen = {
+        path: request.url!,
+        headers: request.headers,
+        text,
+        body: JSON.parse(text),
+        connection: request.socket.remotePort,
+        ended: false,
+        aborted: false,
+      };
+      response.on('close', () => {
+        seen.ended = true;
+        seen.aborted = !response.writableFinished;
+      });
       engine.seen.push(seen);
       engine.script(response, seen);
     });

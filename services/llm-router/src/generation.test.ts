@@ -97,6 +97,37 @@ describe('a streamed answer', () => {
     expect(choices.at(-1)?.finishReason).toBe('tool_calls');
   });
 
+  it('leaves its connection for the next ones', async () => {
+    const [router, fake] = await over([answers('a')]);
+    for (let i = 0; i < 5; i += 1) {
+      await router.generate();
+      await until(() => fake.seen.at(-1)!.ended);
+    }
+    // The next may begin before the end of the one before it has come through.
+    expect(new Set(fake.seen.map((seen) => seen.connection)).size).toBeLessThanOrEqual(2);
+    expect(fake.seen.some((seen) => seen.aborted)).toBe(false);
+  });
+
+  it('does not wait for an engine that says [DONE] and then holds the connection', async () => {
+    const [router, fake] = await over([
+      (response) => response.write(sse(chunk({ delta: { content: 'a' }, finish_reason: 'stop' })) + sse('[DONE]')),
+    ]);
+    expect(kinds(await router.generate()).at(-1)).toBe('finished');
+    await until(() => fake.seen[0]!.aborted);
+  });
+
+  it('is refused when its engines have all they can take', async () => {
+    const [router, fake] = await over([hangs], { maxInFlightPerEndpoint: 1 });
+    const caller = new AbortController();
+    const held = router.generate({}, { signal: caller.signal });
+    await until(() => fake.seen.length === 1);
+    await expect(router.generate()).rejects.toMatchObject({ code: 'overloaded' });
+    caller.abort();
+    await expect(held).rejects.toMatchObject({ code: 'cancelled' });
+    fake.script = answers('room');
+    expect(textOf(await router.generate())).toBe('room');
+  });
+
   it('estimates the usage when the engine tells none, and says so', async () => {
     const end = sse(chunk({ delta: { content: '12345678' }, finish_reason: 'stop' })) + sse('[DONE]');
     const [router] = await over([(response) => response.end(end)]);

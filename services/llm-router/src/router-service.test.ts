@@ -163,6 +163,23 @@ describe('with real simulated engines', () => {
     expect(Math.max(...served)).toBeLessThanOrEqual(28);
   });
 
+  it('an engine that is slow gets no more than its share', async () => {
+    const slow = kept(await startEngineSim({ decodeTokensPerSecond: 5, answerTokens: 200 }));
+    const quick = kept(await startEngineSim());
+    const engines = [slow, quick].map((sim, i) => engine(`sim${i}`, `${sim.url}/v1`, [sim.model]));
+    const service = kept(await startRouter({ engines }));
+    const caller = new AbortController();
+    const held = [1, 2].map(() => service.generate({ model: slow.model }, { signal: caller.signal }));
+    await until(() => slow.stats().running === 1);
+    await Promise.race(held);
+    const before = slow.stats().requests.length;
+    for (let i = 0; i < 6; i += 1) await service.generate({ model: slow.model, maxTokens: 5 });
+    expect(slow.stats().requests).toHaveLength(before);
+    const settled = Promise.allSettled(held);
+    caller.abort();
+    await settled;
+  });
+
   it.each([true, false])('a caller that leaves frees the engine, stream %s', async (stream) => {
     const { service, sims, model } = await simulated(1, { decodeTokensPerSecond: 20, answerTokens: 1_000 });
     const caller = new AbortController();

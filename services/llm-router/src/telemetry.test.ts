@@ -19,7 +19,7 @@ describe('what operators see', () => {
     const telemetry = await startTelemetry({
       service: 'test',
       otlpEndpoint: collector.url,
-      logSink: { write: () => undefined } as never,
+      logSink: () => undefined,
     });
     open.push({ stop: () => telemetry.shutdown() });
     const fakes = [kept(await startFakeEngine(answers('a', 'b'))), kept(await startFakeEngine(answers('a', 'b')))];

@@ -59,4 +59,9 @@ describe('the pieces of a stream', () => {
     const found = decode(chunks).map((piece) => piece.content + piece.reasoning + piece.finishReason);
     expect(found).toEqual(['a', 'b', 'cr', 'dstop']);
   });
+
+  it('are not mistaken for another field of the same name and text', () => {
+    const chunks = ['a', 'b'].map((text) => `{"meta":{"content":"${text}"},"choices":[{"delta":{"content":"a"}}]}`);
+    expect(decode(chunks).map((piece) => piece.content)).toEqual(['a', 'a']);
+  });
 });
