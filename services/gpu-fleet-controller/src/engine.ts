@@ -19,6 +19,8 @@ const log = logger('fleet');
 
 /** A process that starts is looked at this often, so that it is used as soon as it can be. Milliseconds. */
 const startingIntervalMs = 200;
+/** Lines of a failed process that are logged. */
+const maxLogged = 20;
 /** Characters shown of a line that a process wrote. */
 const maxSaid = 200;
 /** The longest pause between probes of an engine that does not answer. Milliseconds. */
@@ -79,9 +81,10 @@ export class Engine {
     const { processes, records, clock } = ports;
     this.process = new ManagedProcess(provider.name, provider.process, processes, records, config, clock, {
       started: () => this.onStarted(),
-      crashed: (reason, line, ms) =>
-        this.onDown('unhealthy', `${reason}${this.said(line)}; it starts again in ${Math.ceil(ms / 100) / 10} s`),
-      gaveUp: (reason, line) => this.onDown('stopped', `${reason}${this.said(line)}`),
+      stopped: () => this.onStopped(),
+      crashed: (reason, output, ms) =>
+        this.onDown('unhealthy', `${reason}${this.said(output)}; it starts again in ${Math.ceil(ms / 100) / 10} s`),
+      gaveUp: (reason, output) => this.onDown('stopped', `${reason}${this.said(output)}`),
     });
   }
 
@@ -115,9 +118,7 @@ export class Engine {
 
   /** Stops its process; resolves when it is gone. */
   async stop(): Promise<void> {
-    const process = this.own();
-    await process.stop();
-    this.onDown('stopped', 'it was stopped on request');
+    await this.own().stop();
   }
 
   /** Resolves when it is known whether it answers. */
@@ -149,11 +150,16 @@ export class Engine {
   }
 
   /**
-   * What a process said before it ended, to be shown with the reason: only of one that never served, so that nothing a
-   * user wrote can be in it.
+   * What a process said before it ended, to be shown with the reason, and more of it in the log: only of one that never
+   * served, so that nothing a user wrote can be in it.
    */
-  private said(line: string | undefined): string {
-    return line === undefined || this.served ? '' : ` ("${redactText(line).slice(0, maxSaid)}")`;
+  private said(output: readonly string[]): string {
+    if (output.length === 0 || this.served) return '';
+    log.warn('an engine process ended before it served', {
+      engine: this.provider.name,
+      output: output.slice(-maxLogged),
+    });
+    return ` ("${redactText(output.at(-1)!).slice(0, maxSaid)}")`;
   }
 
   private onStarted(): void {
@@ -163,6 +169,12 @@ export class Engine {
     this.owesSince = this.ports.clock.monotonic();
     this.enter('starting', 'its process was started and does not answer yet');
     this.schedule(0);
+  }
+
+  private onStopped(): void {
+    // Asked for again while it was being stopped: it starts anew.
+    if (this.process!.wanted) this.onDown('starting', 'its process is being started');
+    else this.onDown('stopped', 'it was stopped on request');
   }
 
   private onDown(state: EngineState, reason: string): void {

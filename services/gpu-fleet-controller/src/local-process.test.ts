@@ -61,6 +61,17 @@ describe('a local engine process', () => {
     expect((await start()).state).toBe(READY);
   });
 
+  it('that is started again while it is being stopped runs in the end', async () => {
+    running = await startFleet([simProvider(await freePort())], { stateDir });
+    const first = pidOf('sim');
+    const stop = running.client.stopEngine({ engineId: 'sim' }, { timeoutMs: 20_000 });
+    const start = running.client.startEngine({ engineId: 'sim' }, { timeoutMs: 20_000 });
+    await stop;
+    expect((await start).state).toBe(READY);
+    expect(isAlive(first)).toBe(false);
+    expect(isAlive(pidOf('sim'))).toBe(true);
+  });
+
   it('that keeps crashing stays down after the limit, with what it said last; a start tries anew', async () => {
     const provider = simProvider(await freePort(), { args: ['--block-size', 'many'] });
     running = await startFleet([provider], { stateDir, crashLimit: 3 });

@@ -20,10 +20,12 @@ export interface ProcessPolicy {
 
 export interface ProcessEvents {
   started(): void;
-  /** It ended by itself and starts again after the pause. `lastLine`: the last it wrote. */
-  crashed(reason: string, lastLine: string | undefined, restartInMs: number): void;
+  /** It was stopped as asked. */
+  stopped(): void;
+  /** It ended by itself and starts again after the pause. `output`: the last lines it wrote. */
+  crashed(reason: string, output: readonly string[], restartInMs: number): void;
   /** It crashed too often, or cannot be started at all: it stays down until it is asked for. */
-  gaveUp(reason: string, lastLine: string | undefined): void;
+  gaveUp(reason: string, output: readonly string[]): void;
 }
 
 /** One engine's process: started, restarted with growing pauses, and given up by a breaker when it keeps crashing. */
@@ -31,7 +33,8 @@ export class ManagedProcess {
   private running: RunningProcess | undefined;
   /** The launch or stop under way: they never overlap. */
   private work: Promise<void> = Promise.resolve();
-  private wanted = false;
+  private asked = false;
+  private stopping = false;
   private crashes: number[] = [];
   private restart: Timer | undefined;
   /** Why we end it ourselves while it is wanted. */
@@ -47,6 +50,11 @@ export class ManagedProcess {
     private readonly events: ProcessEvents,
   ) {}
 
+  /** It is to run: it does, or will after a pause. */
+  get wanted(): boolean {
+    return this.asked;
+  }
+
   get alive(): boolean {
     return this.running !== undefined;
   }
@@ -56,8 +64,8 @@ export class ManagedProcess {
    * left as it is.
    */
   start(): boolean {
-    if (this.wanted) return false;
-    this.wanted = true;
+    if (this.asked) return false;
+    this.asked = true;
     this.crashes = [];
     this.launch();
     return true;
@@ -65,10 +73,13 @@ export class ManagedProcess {
 
   /** SIGTERM, after the timeout SIGKILL. Resolves when it is gone. */
   async stop(): Promise<void> {
-    this.wanted = false;
+    this.asked = false;
     this.restart?.cancel();
     this.work = this.work.then(async () => {
-      if (this.running && !this.wanted) await this.end(this.running);
+      this.stopping = true;
+      if (this.running) await this.end(this.running);
+      this.stopping = false;
+      this.events.stopped();
     });
     await this.work;
   }
@@ -82,14 +93,14 @@ export class ManagedProcess {
 
   private launch(): void {
     this.work = this.work.then(async () => {
-      if (!this.wanted || this.running) return;
+      if (!this.asked || this.running) return;
       try {
         await this.run();
       } catch (error) {
         const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-        this.wanted = false;
+        this.asked = false;
         log.error('an engine process cannot be started', { engine: this.id, code });
-        this.events.gaveUp(`the program "${this.command.command[0]}" cannot be started (${code})`, undefined);
+        this.events.gaveUp(`the program "${this.command.command[0]}" cannot be started (${code})`, []);
       }
     });
   }
@@ -112,26 +123,26 @@ export class ManagedProcess {
   private onEnd(process: RunningProcess, exit: ProcessExit): void {
     this.running = undefined;
     this.records.delete(this.id);
-    if (!this.wanted) return;
+    if (this.stopping || !this.asked) return;
     const reason = this.fault ?? describeEnd(exit);
-    const lastLine = process.logTail().at(-1);
+    const output = process.logTail();
     const now = this.clock.monotonic();
     const { crashLimit, crashWindowMs, restartBackoffMs } = this.policy;
     this.crashes = [...this.crashes.filter((at) => now - at < crashWindowMs), now];
     processCrashes.add(1, { engine: this.id });
     log.warn('an engine process ended', { engine: this.id, reason });
     if (this.crashes.length >= crashLimit) {
-      this.wanted = false;
+      this.asked = false;
       const within = `${this.crashes.length} times within ${Math.ceil(crashWindowMs / 1_000)} s`;
       this.events.gaveUp(
         `it crashed ${within} and stays down until it is started again; the last time ${reason}`,
-        lastLine,
+        output,
       );
       return;
     }
     const pause = Math.min(maxBackoffMs, restartBackoffMs * 2 ** (this.crashes.length - 1));
     this.restart = this.clock.after(pause, () => this.launch());
-    this.events.crashed(reason, lastLine, pause);
+    this.events.crashed(reason, output, pause);
   }
 
   private async end(process: RunningProcess): Promise<void> {

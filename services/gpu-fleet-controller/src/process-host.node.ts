@@ -8,6 +8,9 @@ import type { ProcessExit, ProcessHost, RunningProcess } from './process-host.ts
 /** How often a process that is not our child is looked for, milliseconds. */
 const adoptedCheckMs = 250;
 
+/** How long the last words of a process that ended are waited for, milliseconds. */
+const lastWordsMs = 200;
+
 /** Processes of this machine. Children get this environment without what is the platform's own (FLOTILLA_*), and their own on top. */
 export function createProcessHost(env: Environment, clock: Clock): ProcessHost {
   const inherited = Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('FLOTILLA_')));
@@ -18,7 +21,15 @@ export function createProcessHost(env: Environment, clock: Clock): ProcessHost {
       child.stdout.on('data', (part: Buffer) => tail.add(part.toString('utf8')));
       child.stderr.on('data', (part: Buffer) => tail.add(part.toString('utf8')));
       const ended = new Promise<ProcessExit>((resolve) => {
-        child.once('exit', (code, signal) => resolve({ code, signal }));
+        child.once('exit', (code, signal) => {
+          const end = () => resolve({ code, signal });
+          // What it wrote last may still be in the pipe; a grandchild may hold the pipe open for ever.
+          const timer = clock.after(lastWordsMs, end);
+          child.once('close', () => {
+            timer.cancel();
+            end();
+          });
+        });
       });
       await once(child, 'spawn');
       child.on('error', () => undefined);

@@ -1,10 +1,14 @@
 #!/usr/bin/env node
-import { readOptions } from './options.ts';
+import { helpText, readOptions } from './options.ts';
 import { startEngineSim } from './server.ts';
 
 /** How often the parent is looked for, milliseconds. */
 const parentCheckMs = 500;
 
+if (process.argv.includes('--help')) {
+  process.stdout.write(helpText());
+  process.exit(0);
+}
 try {
   const options = readOptions(process.argv.slice(2), process.env);
   const engine = await startEngineSim(options);

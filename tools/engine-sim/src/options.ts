@@ -61,6 +61,15 @@ export function readOptions(argv: readonly string[], env: Readonly<Record<string
   throw new Error(result.error.issues.map((issue) => `--${kebab(String(issue.path[0]))}: ${issue.message}`).join('\n'));
 }
 
+/** What --help prints. */
+export function helpText(): string {
+  const defaults: Record<string, unknown> = optionsSchema.parse({});
+  const lines = Object.entries(optionsSchema.shape).map(
+    ([field, { description }]) => `  --${kebab(field).padEnd(28)} ${description} [${String(defaults[field])}]`,
+  );
+  return `engine-sim: a vLLM-compatible engine that runs no model.\n\n${lines.join('\n')}\n\nEach is also ENGINE_SIM_<OPTION> in the environment.\n`;
+}
+
 function camel(argument: string): string {
   return argument.replace(/^--/, '').replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }

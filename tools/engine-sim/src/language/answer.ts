@@ -28,7 +28,9 @@ export function answer(messages: readonly Message[], seed: number): string {
   if (told !== undefined) return told;
   const users = messages.filter(({ role }) => role === 'user').map(({ text }) => text);
   const remembered = recall(question, users.slice(0, -1));
-  const passages = messages.flatMap(({ role, text }) => (role === 'system' ? findPassages(text) : []));
+  const passages = messages.flatMap(({ role, text }) =>
+    role === 'system' || role === 'developer' ? findPassages(text) : [],
+  );
   if (remembered !== undefined && (passages.length === 0 || !remembered.startsWith('You have not'))) return remembered;
   if (passages.length === 0) return smallTalk(question, seed);
   const found = bestQuote(question, passages);
