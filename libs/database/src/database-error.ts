@@ -33,9 +33,9 @@ const networkCodes = new Set([
   'ENOENT', // the socket file of a server that is not there
 ]);
 
-/** What node-postgres says without a code, in lib/client.js and pg-pool's index.js. */
+/** What node-postgres (lib/client.js, pg-pool's index.js) and PGlite say without a code. */
 const lostConnection =
-  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end)/;
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end|PGlite is clos(?:ed|ing))/;
 const lostPatience = /^(Query read timeout|timeout expired)/;
 
 /**

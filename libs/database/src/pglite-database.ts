@@ -1,13 +1,13 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { PGlite, types, type Transaction } from '@electric-sql/pglite';
 import { vector } from '@electric-sql/pglite-pgvector';
-import { PrismaPGlite } from 'pglite-prisma-adapter';
 import { lockDataDir } from './data-dir-lock.ts';
 import type { Database, Queryable } from './database.ts';
 import { fromPostgres } from './database-error.ts';
 import { TransactionGuard } from './inside-transaction.ts';
 import { readImage, storeImage } from './pglite-image.ts';
+import { prismaPglite } from './prisma-pglite.ts';
 import { parseTimestamp } from './result-types.ts';
 
 const parsers = {
@@ -28,10 +28,20 @@ export async function openPglite(folder: string | undefined): Promise<Database> 
 }
 
 async function start(folder: string | undefined): Promise<PGlite> {
+  if (folder === undefined) return create('memory://', true);
   // The lock file lies beside the cluster: a new cluster wants an empty folder.
-  const cluster = folder === undefined ? undefined : path.join(folder, 'cluster');
-  const dataDir = cluster === undefined ? 'memory://' : `file://${cluster}`;
-  const isNew = cluster === undefined || !existsSync(path.join(cluster, 'PG_VERSION'));
+  const cluster = path.join(folder, 'cluster');
+  const unfinished = path.join(folder, 'creating');
+  if (existsSync(unfinished)) rmSync(cluster, { recursive: true, force: true });
+  const isNew = !existsSync(path.join(cluster, 'PG_VERSION'));
+  if (isNew)
+    writeFileSync(unfinished, 'A start that ends while this file is here leaves half a cluster, to be made anew.\n');
+  const pglite = await create(`file://${cluster}`, isNew);
+  rmSync(unfinished, { force: true });
+  return pglite;
+}
+
+async function create(dataDir: string, isNew: boolean): Promise<PGlite> {
   const image = isNew ? await readImage() : undefined;
   const options = { dataDir, extensions: { vector }, parsers };
   const pglite = await PGlite.create(image ? { ...options, loadDataDir: image } : options);
@@ -54,7 +64,7 @@ function pgliteDatabase(pglite: PGlite, onClosed: () => void): Database {
         pglite.transaction((tx) => run(<Queryable>{ query: (sql, parameters) => rows(tx, sql, parameters) })),
       );
     },
-    prismaAdapter: () => new PrismaPGlite(pglite as unknown as ConstructorParameters<typeof PrismaPGlite>[0]),
+    prismaAdapter: () => prismaPglite(pglite),
     async ready() {
       return pglite.ready && !pglite.closed;
     },

@@ -9,11 +9,27 @@ import { parseBigint, parseTimestamp } from './result-types.ts';
 
 const { builtins } = pg.types;
 const text = (value: string) => value;
+
+type Nested<T> = (T | null | Nested<T>)[];
+
+/** An array's text by the parser of its elements. 1009 is text[], whose elements come as they are. */
+function arrayOf<T>(parse: (value: string) => T): (value: string) => Nested<T> {
+  const split = pg.types.getTypeParser(1009 as number) as (value: string) => Nested<string>;
+  const parseAll = (items: Nested<string>): Nested<T> =>
+    items.map((item) => (item === null ? null : Array.isArray(item) ? parseAll(item) : parse(item)));
+  return (value) => parseAll(split(value));
+}
+
 const parsers: Record<number, (value: string) => unknown> = {
   [builtins.INT8]: parseBigint,
   [builtins.DATE]: text,
   [builtins.INTERVAL]: text,
   [builtins.TIMESTAMP]: parseTimestamp,
+  // The arrays of these, by their ids in pg_type.dat.
+  1016: arrayOf(parseBigint),
+  1182: arrayOf(text),
+  1187: arrayOf(text),
+  1115: arrayOf(parseTimestamp),
 };
 
 /** How much longer than the server this side waits for a statement, in milliseconds: then the connection is given up as dead. */
