@@ -1,0 +1,152 @@
+import { safety, type chat, type common } from '@flotilla/contracts';
+import { applyPolicy, type OnTimeout, type SafetyClient } from './safety-policy.ts';
+
+export interface GuardOptions {
+  readonly client: SafetyClient;
+  readonly caller: common.Caller;
+  readonly onTimeout: OnTimeout;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** What an output guard tells its stream. */
+export interface GuardListener {
+  release(choice: chat.Choice): void;
+  /** A piece went out unguarded, by policy. */
+  unchecked(): void;
+  /** The rules end this choice; nothing more of it is released. */
+  blocked(choice: ChoiceGuard): void;
+  /** The policy is to refuse what cannot be guarded. */
+  failed(error: unknown): void;
+}
+
+/** After so many refusals in a row the service is taken to be away for the rest of the answer. */
+const GIVE_UP_AFTER = 3;
+/** How far the guard looks back into what was released. */
+const CONTEXT_LENGTH = 16;
+const NONE = Promise.resolve();
+
+const hasMore = ({ role, reasoning, toolCallsJson, refusal, logprobsJson, finishReason }: chat.Choice) =>
+  role !== '' ||
+  reasoning !== '' ||
+  toolCallsJson !== '' ||
+  refusal !== '' ||
+  logprobsJson !== '' ||
+  finishReason !== '';
+
+/**
+ * Guards the text of one choice. One call is in flight at a time; pieces that come meanwhile go together with the next
+ * one, so calls grow just as the guard slows down. Everything that is not text keeps its place in the order. The pieces
+ * that wait are bounded by what the stream's queue lets its producer read.
+ */
+export class ChoiceGuard {
+  readonly index: number;
+  readonly #options: GuardOptions;
+  readonly #listener: GuardListener;
+  #waiting: chat.Choice[] = [];
+  #state: safety.GuardState | undefined;
+  #failures = 0;
+  #closed = false;
+  #flushing = false;
+  #running: Promise<void> | undefined;
+
+  constructor(index: number, options: GuardOptions, listener: GuardListener) {
+    this.index = index;
+    this.#options = options;
+    this.#listener = listener;
+  }
+
+  push(choice: chat.Choice): void {
+    if (this.#closed) return;
+    this.#waiting.push(choice);
+    this.#running ??= this.#run();
+  }
+
+  /** Resolves when all that was pushed is released. */
+  idle(): Promise<void> {
+    return this.#running ?? NONE;
+  }
+
+  /** Releases what is held: the text ended without a finish reason. */
+  flush(): Promise<void> {
+    if (this.#state?.held || this.#waiting.length > 0) {
+      this.#flushing = true;
+      this.push({ ...emptyChoice, index: this.index });
+    }
+    return this.idle();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#waiting.length > 0 && !this.#closed) {
+        const batch = this.#waiting;
+        this.#waiting = [];
+        await this.#release(batch);
+      }
+    } catch (error) {
+      this.#closed = true;
+      this.#listener.failed(error);
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  async #release(batch: readonly chat.Choice[]): Promise<void> {
+    let text = batch[0]!.content;
+    let lastText = 0;
+    for (let at = 1; at < batch.length; at += 1) {
+      if (batch[at]!.content === '') continue;
+      text += batch[at]!.content;
+      lastText = at;
+    }
+    const last = batch.length - 1;
+    const final = this.#flushing || batch[last]!.finishReason !== '';
+    if (final) lastText = last;
+    const guarded = text !== '' || (final && this.#state?.held) ? await this.#guard(text, final) : '';
+    if (guarded === undefined) {
+      this.#closed = true;
+      this.#listener.blocked(this);
+      return;
+    }
+    for (let at = 0; at < batch.length; at += 1) {
+      const choice = batch[at]!;
+      const content = at === lastText ? guarded : '';
+      if (content === '' && !hasMore(choice)) continue;
+      this.#listener.release(choice.content === content ? choice : { ...choice, content });
+    }
+  }
+
+  /** The text that may go out; undefined: none, the rules end the answer. */
+  async #guard(text: string, final: boolean): Promise<string | undefined> {
+    const { client, caller, timeoutMs, signal, onTimeout } = this.#options;
+    if (this.#failures < GIVE_UP_AFTER) {
+      try {
+        const response = await client.guard({ caller, state: this.#state, text, final }, { timeoutMs, signal });
+        this.#failures = 0;
+        if (response.action === safety.Action.BLOCK) return undefined;
+        this.#state = response.state;
+        return response.release;
+      } catch (error) {
+        this.#failures += 1;
+        applyPolicy(error, onTimeout, 'guard', signal);
+        this.#listener.unchecked();
+      }
+    }
+    const unguarded = (this.#state?.held ?? '') + text;
+    this.#state = { context: ((this.#state?.context ?? '') + unguarded).slice(-CONTEXT_LENGTH), held: '' };
+    return unguarded;
+  }
+}
+
+const emptyChoice: chat.Choice = {
+  ...{
+    index: 0,
+    role: '',
+    content: '',
+    reasoning: '',
+    toolCallsJson: '',
+    refusal: '',
+    logprobsJson: '',
+    finishReason: '',
+  },
+};

@@ -1,0 +1,32 @@
+import type { events, orchestrator } from '@flotilla/contracts';
+import type { History } from './history.ts';
+import type { TurnRow } from './turn-record.ts';
+
+/** A fact on its way to the bus. */
+export type OutboxEvent =
+  | { readonly topic: 'usage.recorded'; readonly eventId: string; readonly payload: events.UsageRecorded }
+  | { readonly topic: 'turn.saved'; readonly eventId: string; readonly payload: events.TurnSaved };
+
+/** An event of the outbox. `id` orders it. */
+export type OutboxRow = OutboxEvent & { readonly id: string };
+
+/** Where turns, usage and the outbox are kept. */
+export interface TurnStore {
+  /**
+   * Writes usage, turns and outbox rows of a group, all or nothing. A call that was written before (same organisation and
+   * request id) is left as it is. The outbox rows it answers are this replica's to publish for `claimMs`.
+   */
+  write(rows: readonly TurnRow[], claimMs: number): Promise<readonly OutboxRow[]>;
+  history(orgId: string, conversationId: string, turns: number): Promise<History>;
+  /** The saved turns, oldest first; at most the last 1,000. Undefined: no such conversation of this organisation. */
+  conversation(orgId: string, conversationId: string): Promise<orchestrator.Conversation | undefined>;
+}
+
+export interface OutboxStore {
+  /** Takes the oldest rows that nobody publishes now, at most `limit`, for `claimMs`. */
+  claim(limit: number, claimMs: number): Promise<readonly OutboxRow[]>;
+  /** The bus has them. */
+  remove(ids: readonly string[]): Promise<void>;
+  /** Gives them back. */
+  release(ids: readonly string[]): Promise<void>;
+}
