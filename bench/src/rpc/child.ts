@@ -46,8 +46,9 @@ export class Peer {
 
   async stop(): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
-    this.#process.kill('SIGTERM');
-    await once(this.#process, 'exit');
+    const exit = once(this.#process, 'exit');
+    this.#process.disconnect();
+    await exit;
   }
 }
 

@@ -1,4 +1,4 @@
-// A process of its own that serves or calls, told what to do by messages; see link-cost.ts.
+// A process of its own that serves or calls, told what to do by messages; see child.ts.
 import { router, safety } from '@flotilla/contracts';
 import { createGrpcClient, createMeshNetwork, type Client } from '@flotilla/rpc';
 import { callFor } from './load.ts';
@@ -22,12 +22,27 @@ const request = safety.CheckRequest.fromPartial({
   messages: [{ role: 'user', content: 'How do I reset the password of my account? '.repeat(5) }],
 });
 const answer = safety.CheckResponse.fromPartial({ action: safety.Action.ALLOW });
-const token: router.GenerateEvent = { event: { $case: 'waiting', value: { reason: ' token' } } };
+const piece = (reason: string): router.GenerateEvent => ({ event: { $case: 'waiting', value: { reason } } });
+const token = piece(' token');
+const medium = piece('x'.repeat(1_024));
+const large = piece('x'.repeat(16_384));
+
+interface Clients {
+  safety: Client<typeof safety.SafetyDefinition>;
+  router: Client<typeof router.RouterDefinition>;
+}
+
+export interface Crowd {
+  /** Bytes of resident memory that the calling process gained. */
+  grown: number;
+  /** Calls and streams that ended as cancelled, as they should. */
+  ended: number;
+}
 
 const serving = createMeshNetwork({ listen: '127.0.0.1:0' });
-const clients = new Map<string, { safety: Client<safety.SafetyDefinition>; router: Client<router.RouterDefinition> }>();
+const clients = new Map<string, Clients>();
 
-function connect(over: 'link' | 'grpc', address: string) {
+function connect(over: 'link' | 'grpc', address: string): Clients {
   const key = `${over} ${address}`;
   let client = clients.get(key);
   if (client === undefined) {
@@ -56,8 +71,7 @@ async function obey(order: Order): Promise<unknown> {
       });
       serving.serve(router.RouterDefinition, {
         async *generate({ model, maxTokens }) {
-          const piece: router.GenerateEvent =
-            model === 'large' ? { event: { $case: 'waiting', value: { reason: 'x'.repeat(16_384) } } } : token;
+          const piece = model === 'large' ? large : model === 'medium' ? medium : token;
           for (let sent = 0; sent < maxTokens; sent += 1) {
             // One token an event-loop turn, as an engine delivers them; not all in one burst.
             if (model === 'paced') await new Promise(setImmediate);
@@ -97,24 +111,42 @@ async function obey(order: Order): Promise<unknown> {
       await unread.return?.();
       return { alone, beside };
     }
-    case 'crowd': {
-      const client = connect('link', order.address).safety;
-      await client.check(request);
-      const before = process.memoryUsage().rss;
-      const leave = new AbortController();
-      const wanted = safety.GuardRequest.fromPartial({ ...request, text: 'hold' });
-      const held = Array.from({ length: order.calls }, () =>
-        client.guard(wanted, { signal: leave.signal }).catch((error: unknown) => (error as { code: string }).code),
-      );
-      // Calls keep their order on a link: when this one is answered, all before it have begun.
-      await client.check(request);
-      const grown = process.memoryUsage().rss - before;
-      leave.abort();
-      const codes = new Set(await Promise.all(held));
-      return { grown, codes: [...codes] };
-    }
+    case 'crowd':
+      return crowd(connect('link', order.address), order.calls);
   }
 }
+
+async function crowd(client: Clients, calls: number): Promise<Crowd> {
+  const before = process.memoryUsage().rss;
+  const leave = new AbortController();
+  const hold = safety.GuardRequest.fromPartial({ ...request, text: 'hold' });
+  const unread = router.GenerateRequest.fromPartial({ model: 'medium', maxTokens: 100_000 });
+  const held: Promise<string>[] = [];
+  const streams: AsyncIterator<unknown>[] = [];
+  for (let index = 0; index < calls / 2; index += 1) {
+    held.push(client.safety.guard(hold, { signal: leave.signal }).then(() => 'ok', codeOf));
+    streams.push(client.router.generate(unread, { signal: leave.signal })[Symbol.asyncIterator]());
+  }
+  await Promise.all(streams.map((stream) => stream.next()));
+  // Frames keep their order on a link: when this one is answered, all before it have begun.
+  await client.safety.check(request);
+  const grown = process.memoryUsage().rss - before;
+  leave.abort();
+  const codes = [...(await Promise.all(held)), ...(await Promise.all(streams.map(drained)))];
+  return { grown, ended: codes.filter((code) => code === 'cancelled').length };
+}
+
+/** Reads what has come, and returns how the stream ended. */
+async function drained(stream: AsyncIterator<unknown>): Promise<string> {
+  try {
+    while (!(await stream.next()).done);
+    return 'ok';
+  } catch (error) {
+    return codeOf(error);
+  }
+}
+
+const codeOf = (error: unknown) => (error as { code: string }).code;
 
 process.on('message', ({ id, order }: { id: number; order: Order }) => {
   obey(order).then(
@@ -122,3 +154,6 @@ process.on('message', ({ id, order }: { id: number; order: Order }) => {
     (error: unknown) => process.send!({ id, error: String(error) }),
   );
 });
+
+// In order, so that --cpu-prof writes its file.
+process.on('disconnect', () => process.exit(0));

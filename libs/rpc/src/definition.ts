@@ -29,6 +29,7 @@ export interface CallOptions {
   timeoutMs?: number;
   /** Aborting it cancels the call here, on the way and in the handler. */
   signal?: AbortSignal;
+  /** Lower-case keys, ASCII values: gRPC's rules hold on every transport. */
   metadata?: Readonly<Record<string, string>>;
 }
 

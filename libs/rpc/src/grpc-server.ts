@@ -26,8 +26,22 @@ const linkDefinition = {
   },
 };
 
-/** Parsed once per process: every server reflects the same contracts. */
-let contracts: ReturnType<typeof loadFileDescriptorSetFromBuffer> | undefined;
+/**
+ * Reflection by the services it lists: parsing the contracts takes ~100 ms, and a process that listens more than once
+ * (tests do) serves the same ones. Bounded by the sets of services a process serves.
+ */
+const reflections = new Map<string, ReflectionService>();
+
+function reflectionOf(services: string[]): ReflectionService {
+  const key = services.join();
+  let reflection = reflections.get(key);
+  if (reflection === undefined) {
+    const contracts = loadFileDescriptorSetFromBuffer(Buffer.from(fileDescriptorSet, 'base64'), { keepCase: true });
+    reflection = new ReflectionService({ ...contracts, ...healthPackage }, { services });
+    reflections.set(key, reflection);
+  }
+  return reflection;
+}
 
 /**
  * One port for everything that a process serves: links, ordinary gRPC, `grpc.health.v1.Health`, and server reflection
@@ -66,9 +80,7 @@ export class GrpcServer {
     }
     server.addService(linkDefinition, { Open: (stream: LinkStream) => this.#open(stream) });
     server.addService(healthService, this.#health.handlers);
-    contracts ??= loadFileDescriptorSetFromBuffer(Buffer.from(fileDescriptorSet, 'base64'), { keepCase: true });
-    const services = [...names, linkService, 'grpc.health.v1.Health'];
-    new ReflectionService({ ...contracts, ...healthPackage }, { services }).addToServer(server);
+    reflectionOf([...names, linkService, 'grpc.health.v1.Health']).addToServer(server);
 
     const port = await new Promise<number>((resolve, reject) => {
       server.bindAsync(listen, ServerCredentials.createInsecure(), (error, bound) =>

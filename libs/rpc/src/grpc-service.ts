@@ -10,6 +10,7 @@ import type {
 } from '@grpc/grpc-js';
 import { context } from '@opentelemetry/api';
 import { FlotillaError, toFlotillaError } from '@flotilla/kernel';
+import { abandon } from './abandon.ts';
 import type { MessageType, ServiceDefinition } from './definition.ts';
 import { toGrpcStatus } from './grpc-errors.ts';
 import { InboundCall } from './inbound-call.ts';
@@ -82,7 +83,7 @@ async function relay(host: ServerHost, method: Method, call: ServerWritableStrea
   let failure: FlotillaError | undefined;
   const leave = (reason: FlotillaError) => {
     inbound.cancel(reason);
-    source?.return?.().catch(() => undefined);
+    abandon(source);
   };
   call.on('cancelled', () => leave(new FlotillaError('cancelled')));
   inbound.onExpire = () => {
@@ -104,7 +105,7 @@ async function relay(host: ServerHost, method: Method, call: ServerWritableStrea
   } catch (cause) {
     failure = toFlotillaError(cause);
     if (inbound.reason === undefined) call.emit('error', toGrpcStatus(failure));
-    source?.return?.().catch(() => undefined);
+    abandon(source);
   }
   inbound.end(inbound.reason ?? failure);
 }

@@ -38,13 +38,16 @@ export class LinkEndpoint {
     return this.#link;
   }
 
+  /** Retired, and its last call has ended. */
+  get gone(): boolean {
+    return this.#retired && this.#sockets.size === 0;
+  }
+
   /** The address is no longer the peer's: calls under way may finish, no new ones. */
   retire(): void {
     this.#retired = true;
     this.#timer?.cancel();
-    const link = this.#link;
-    if (link !== undefined) link.drain();
-    else if (this.#sockets.size > 0) for (const socket of [...this.#sockets]) socket.close();
+    this.#link?.drain();
   }
 
   close(): void {

@@ -30,6 +30,8 @@ export class LinkPool implements Dispatcher {
   readonly #name: string;
   readonly #ports: LinkPoolPorts;
   readonly #endpoints = new Map<string, LinkEndpoint>();
+  /** Endpoints that DNS no longer names and that still have calls under way. */
+  readonly #retiring = new Set<LinkEndpoint>();
   /** Calls without a link, in order of arrival, and until when they wait (monotonic milliseconds). */
   readonly #waiting = new Map<LinkCall, number>();
   #turn = 0;
@@ -70,7 +72,7 @@ export class LinkPool implements Dispatcher {
     this.#closed = true;
     this.#resolveTimer?.cancel();
     this.#waitTimer?.cancel();
-    for (const endpoint of this.#endpoints.values()) endpoint.close();
+    for (const endpoint of [...this.#endpoints.values(), ...this.#retiring]) endpoint.close();
     this.#endpoints.clear();
     for (const call of [...this.#waiting.keys()]) call.fail(this.noLink());
     this.#waiting.clear();
@@ -146,10 +148,12 @@ export class LinkPool implements Dispatcher {
 
   #adopt(addresses: string[]): void {
     if (this.#closed || addresses.length === 0) return;
+    for (const endpoint of this.#retiring) if (endpoint.gone) this.#retiring.delete(endpoint);
     for (const [address, endpoint] of this.#endpoints) {
       if (addresses.includes(address)) continue;
       this.#endpoints.delete(address);
       endpoint.retire();
+      this.#retiring.add(endpoint);
     }
     for (const address of addresses) {
       if (this.#endpoints.has(address)) continue;

@@ -1,5 +1,6 @@
 import { context } from '@opentelemetry/api';
 import { FlotillaError, toFlotillaError } from '@flotilla/kernel';
+import { abandon } from './abandon.ts';
 import type { StartFrame } from './batch-reader.ts';
 import { InboundCall } from './inbound-call.ts';
 import { linkLimits } from './link-limits.ts';
@@ -68,7 +69,7 @@ export class LinkServerCall extends InboundCall {
     } catch (cause) {
       error = toFlotillaError(cause);
       if (this.reason === undefined) this.#sink.sendError(this, error);
-      this.#source?.return?.().catch(() => undefined);
+      abandon(this.#source);
     }
     this.#end(error);
   }
@@ -96,8 +97,7 @@ export class LinkServerCall extends InboundCall {
     super.cancel(reason);
     this.#sink.forget(this);
     this.wake();
-    // Runs the handler's `finally`; it may take its time, nobody waits for it.
-    this.#source?.return?.().catch(() => undefined);
+    abandon(this.#source);
   }
 
   async #relay(handler: StreamHandler, request: unknown): Promise<void> {

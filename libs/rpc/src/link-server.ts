@@ -20,7 +20,7 @@ export class LinkServer implements FrameSink, AnswerSink {
   readonly #calls = new Map<number, LinkServerCall>();
   readonly #methods: (string | Method)[] = [];
   /** Calls that wait until the link has sent more; a subset of `#calls`. */
-  #straining: LinkServerCall[] = [];
+  #straining = new Set<LinkServerCall>();
   #closed = false;
 
   /** `onRelief`: what was too much to send has been sent; reading may go on. */
@@ -28,7 +28,7 @@ export class LinkServer implements FrameSink, AnswerSink {
     this.#host = host;
     this.#sender = new BatchSender(write, () => {
       const waiting = this.#straining;
-      this.#straining = [];
+      this.#straining = new Set();
       for (const call of waiting) call.wake();
       onRelief();
     });
@@ -109,7 +109,7 @@ export class LinkServer implements FrameSink, AnswerSink {
   }
 
   awaitRelief(call: LinkServerCall): void {
-    this.#straining.push(call);
+    this.#straining.add(call);
   }
 
   sendMessage(call: LinkServerCall, message: unknown): number {
@@ -130,6 +130,7 @@ export class LinkServer implements FrameSink, AnswerSink {
 
   forget(call: LinkServerCall): void {
     this.#calls.delete(call.callId);
+    this.#straining.delete(call);
   }
 
   /** The method, or its path while nobody serves it. */

@@ -23,9 +23,9 @@ export type ConnectLink = (address: string, events: LinkSocketEvents) => LinkSoc
 const linkPath = '/flotilla.rpc.v1.Link/Open';
 
 /**
- * Opens `Link/Open` at `host:port` by gRPC over HTTP/2 without TLS. Spoken with node:http2 itself: of one batch through
- * grpc-js more than half the time goes into its layers of calls, filters and retries, and its channels reconnect by
- * rules of their own.
+ * Opens `Link/Open` at `host:port` by gRPC over HTTP/2 without TLS. Spoken with node:http2 itself: it costs the same CPU
+ * as a grpc-js stream, but a grpc-js channel resolves, picks, connects and backs off by rules of its own, and what a link
+ * needs is one connection to one address that says when it is up and when it is down.
  */
 export function linkConnector(clock: Clock): ConnectLink {
   return (address, events) => new Http2LinkSocket(clock, address, events);
@@ -50,6 +50,8 @@ class Http2LinkSocket implements LinkSocket {
     this.#session = connect(`http://${address}`, {
       createConnection: () =>
         connectTcp({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 80), noDelay: true }),
+      // MiB. The default of 10 counts what waits to be sent, and a single message may be larger than that.
+      maxSessionMemory: 64,
       settings: { initialWindowSize: linkLimits.windowBytes, enablePush: false },
     });
     this.#session.on('error', (error) => this.#end(error));

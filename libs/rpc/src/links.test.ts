@@ -1,4 +1,5 @@
 import { createServer, connect as connectTcp, type AddressInfo, type Socket } from 'node:net';
+import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { router, safety } from '@flotilla/contracts';
 import { systemClock, type Clock } from '@flotilla/kernel';
@@ -25,7 +26,13 @@ describe('links', () => {
         return { release: name };
       }),
     );
-    server.serve(router.RouterDefinition, routerThat(countTo(3)));
+    server.serve(
+      router.RouterDefinition,
+      routerThat(async function* ({ model }) {
+        if (model === 'name') yield event(name);
+        else yield* countTo(3)(router.GenerateRequest.fromPartial({}), undefined as never);
+      }),
+    );
     await server.listen();
     open.push(server);
     return server;
@@ -135,6 +142,23 @@ describe('links', () => {
     expect(await until(async () => (await client.safety.guard(guard('x'))).release === 'second')).toBe(true);
   });
 
+  it('let calls finish on an address that DNS no longer names', async () => {
+    const gate = tracked();
+    const first = await serverNamed('first', '127.0.0.1:0', async () => {
+      gate.enter();
+      await gate.ended;
+    });
+    const second = await serverNamed('second');
+    let addresses = [first.address()];
+    const client = clientOf('dns:service:1', { clock: hurriedClock, resolve: async () => addresses });
+    const underWay = client.safety.guard(guard('x'));
+    await gate.entered;
+    addresses = [second.address()];
+    expect(await until(async () => (await texts(client.router.generate(generate('name'))))[0] === 'second')).toBe(true);
+    gate.end();
+    expect((await underWay).release).toBe('first');
+  });
+
   it('keep the addresses they have while DNS does not answer', async () => {
     const server = await serverNamed('only');
     let broken = false;
@@ -178,6 +202,21 @@ describe('links', () => {
     const tooLarge = guard('x'.repeat((16 << 20) + 1));
     expect((await failure(client.safety.guard(tooLarge))).code).toBe('payload_too_large');
     expect((await client.safety.guard(guard('x'))).release).toBe('server');
+  });
+
+  it('end with a clear error for a peer that does not speak the protocol, and serve the others', async () => {
+    const server = await serverNamed('server');
+    const client = clientOf(server.address());
+    await client.safety.guard(guard('x'));
+    const bytes = (message: Buffer) => message;
+    const raw = new Client(server.address(), credentials.createInsecure());
+    const stream = raw.makeBidiStreamRequest('/flotilla.rpc.v1.Link/Open', bytes, bytes);
+    const ended = new Promise<ServiceError>((resolve) => stream.on('error', resolve));
+    stream.resume();
+    stream.write(Buffer.from('this is no batch'));
+    expect(await ended).toMatchObject({ code: 3, details: 'The batch is not valid.' });
+    expect((await client.safety.guard(guard('x'))).release).toBe('server');
+    raw.close();
   });
 
   it('say that there is no connection when there is none in time', async () => {

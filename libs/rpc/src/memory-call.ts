@@ -1,5 +1,6 @@
 import { context } from '@opentelemetry/api';
 import { FlotillaError, toFlotillaError } from '@flotilla/kernel';
+import { abandon } from './abandon.ts';
 import type { CallOptions } from './definition.ts';
 import { InboundCall, SignalTie } from './inbound-call.ts';
 import { notServed, type Method, type StreamHandler, type UnaryHandler } from './router.ts';
@@ -160,8 +161,7 @@ export class MemoryStream extends MemoryCall implements AsyncIterableIterator<un
       this.#state = 'closed';
       reject(reason);
     }
-    // Runs the handler's `finally`; it may take its time, nobody waits for it.
-    this.#source?.return?.().catch(() => undefined);
+    abandon(this.#source);
   }
 
   #pull(): void {
