@@ -92,10 +92,12 @@ function* piecesOf(text: string): Generator<Piece> {
       if (heading > 0 && trimmed.length <= MAX_HEADINGS) {
         yield { text: trimmed, words: wordsOf(trimmed), gap, heading };
       } else {
-        for (const sentence of trimmed.split(/(?<=[.!?…]["')\]]*)\s+|(?<=[。！？])/u)) {
+        for (const sentence of trimmed.split(/(?<=[.!?…]["')\]]*)(?=\s)|(?<=[。！？][」』）]*)(?![。！？」』）])/u)) {
           for (const part of parts(sentence)) {
-            yield { text: part, words: wordsOf(part), gap, heading: 0 };
-            gap = ' ';
+            const text = part.trim();
+            if (text === '') continue;
+            yield { text, words: wordsOf(text), gap: gap || (/^\s/.test(part) ? ' ' : ''), heading: 0 };
+            gap = '';
           }
         }
       }
@@ -104,7 +106,7 @@ function* piecesOf(text: string): Generator<Piece> {
   }
 }
 
-/** A sentence whole, or in parts of at most MAX_PIECE characters, cut at blanks where there are any. */
+/** A sentence whole, or in parts of at most MAX_PIECE characters, cut before blanks where there are any. */
 function* parts(sentence: string): Generator<string> {
   let rest = sentence;
   while (rest.length > MAX_PIECE) {
@@ -113,10 +115,10 @@ function* parts(sentence: string): Generator<string> {
       end = MAX_PIECE;
       if (/[\uD800-\uDBFF]/.test(rest[end - 1]!)) end -= 1;
     }
-    yield rest.slice(0, end).trimEnd();
-    rest = rest.slice(end).trimStart();
+    yield rest.slice(0, end);
+    rest = rest.slice(end);
   }
-  if (rest !== '') yield rest;
+  yield rest;
 }
 
 /** Words between blanks; what is long without any (Chinese, a key) counts a word for each six characters. */

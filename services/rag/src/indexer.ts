@@ -5,7 +5,7 @@ import { counter } from '@flotilla/telemetry';
 import { chunk } from './chunker.ts';
 import type { Embedders } from './embedders.ts';
 import type { Library, StoreFile } from './library.ts';
-import type { IndexedChunk } from './segment.ts';
+import { storable, type IndexedChunk } from './segment.ts';
 import type { Segments } from './segments.ts';
 
 /** Chunks embedded and written at once. */
@@ -81,8 +81,8 @@ export class Indexer {
       const chunks: IndexedChunk[] = [];
       for (let at = 0; at < texts.length; at += BATCH) {
         if (at > 0) batch = await this.embed(embedder, texts.slice(at, at + BATCH), request);
-        const written = batch.vectors.map((embedding, i) => ({
-          ...{ document, position: at + i, text: texts[at + i]!, embedding },
+        const written = batch.vectors.map((vector, i) => ({
+          ...{ document, position: at + i, text: texts[at + i]!, embedding: storable(vector) },
         }));
         await this.library.addChunks(written);
         for (const { text, embedding } of written) chunks.push({ text, embedding });

@@ -186,7 +186,7 @@ export class PostgresLibrary implements Library {
           chunks.map(({ document }) => document),
           chunks.map(({ position }) => position),
           chunks.map(({ text }) => text),
-          chunks.map(({ embedding }) => `[${embedding.join(',')}]`),
+          chunks.map(({ embedding }) => `[${Array.from(embedding, sixDecimals).join(',')}]`),
         ],
       )
       .catch(gone);
@@ -249,23 +249,46 @@ export class PostgresLibrary implements Library {
     return { storeIds: stores.map(({ id }) => id), documents };
   }
 
-  async *chunks(orgId: string, documents: readonly number[]): AsyncGenerator<StoredChunk[]> {
-    let [document, position] = [-1, -1];
-    for (;;) {
-      const rows = await this.database.query<{ document: number; position: number; text: string; embedding: string }>(
-        `select c.document, c.position, c.text, c.embedding::text as embedding
+  async *chunks(orgId: string, documents: readonly Document[]): AsyncGenerator<StoredChunk[]> {
+    for (const { numbers, from } of pagesOf(documents)) {
+      const rows = await this.database.query<{ document: number; position: number; text: string; vector: Uint8Array }>(
+        `select c.document, c.position, c.text, vector_send(c.embedding) as vector
          from rag.chunks c join rag.documents d on d.number = c.document
-         where d.org_id = $1 and c.document = any($2::bigint[]) and (c.document, c.position) > ($3, $4)
-         order by c.document, c.position limit ${PAGE}`,
-        [orgId, documents, document, position],
+         where d.org_id = $1 and c.document = any($2::bigint[]) and c.position >= $3 and c.position < $4
+         order by c.document, c.position`,
+        [orgId, numbers, from, from + PAGE],
       );
-      if (rows.length > 0) {
-        yield rows.map((row) => ({ ...row, embedding: Float32Array.from(JSON.parse(row.embedding) as number[]) }));
-      }
-      if (rows.length < PAGE) return;
-      ({ document, position } = rows.at(-1)!);
+      yield rows.map(({ vector, ...row }) => ({ ...row, embedding: vectorOf(vector) }));
     }
   }
+}
+
+/** Several small documents at once, a large one in parts: pages of about PAGE chunks that an index finds. */
+function* pagesOf(documents: readonly Document[]): Generator<{ numbers: number[]; from: number }> {
+  let numbers: number[] = [];
+  let chunks = 0;
+  for (const document of documents) {
+    if (chunks > 0 && chunks + document.chunks > PAGE) {
+      yield { numbers, from: 0 };
+      numbers = [];
+      chunks = 0;
+    }
+    if (document.chunks > PAGE) {
+      for (let from = 0; from < document.chunks; from += PAGE) yield { numbers: [document.number], from };
+    } else {
+      numbers.push(document.number);
+      chunks += document.chunks;
+    }
+  }
+  if (chunks > 0) yield { numbers, from: 0 };
+}
+
+/** pgvector's binary form: the dimension and a reserved field of two bytes each, then big-endian floats. */
+function vectorOf(bytes: Uint8Array): Float32Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const vector = new Float32Array(view.getUint16(0));
+  for (let i = 0; i < vector.length; i += 1) vector[i] = view.getFloat32(4 + 4 * i);
+  return vector;
 }
 
 async function outcomeOf(
@@ -291,6 +314,11 @@ function storeFileOf(row: StoreFileRow): StoreFile {
     ...{ storeId: row.store_id, fileId: row.file_id, status: row.status },
     ...{ chunks: row.chunk_count, error: row.error, createdAt: row.created_at.getTime() },
   };
+}
+
+/** The shortest text of a float32 that has six decimals. */
+function sixDecimals(value: number): number {
+  return Math.round(value * 1e6) / 1e6;
 }
 
 function missing(what: string, id: string): never {

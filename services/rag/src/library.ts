@@ -78,6 +78,6 @@ export interface Library {
   /** Changes whenever stores or documents of the organisation do; it costs little or nothing to ask. */
   generation(orgId: string): Promise<number> | number;
   catalog(orgId: string): Promise<{ storeIds: string[]; documents: Document[] }>;
-  /** The chunks of documents in order, a page at a time. */
-  chunks(orgId: string, documents: readonly number[]): AsyncIterable<StoredChunk[]>;
+  /** The chunks of documents, those of each in order and together, a page at a time. */
+  chunks(orgId: string, documents: readonly Document[]): AsyncIterable<StoredChunk[]>;
 }

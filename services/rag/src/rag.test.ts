@@ -36,7 +36,6 @@ function suite(open: () => Promise<{ database: Database; close(): Promise<void> 
     rpc.serve(router.RouterDefinition, {
       embed: async ({ inputs }) => embed(inputs),
       listModels: async () => ({ models: [] }),
-      // eslint-disable-next-line require-yield
       async *generate() {
         throw new FlotillaError('internal');
       },

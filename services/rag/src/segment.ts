@@ -85,3 +85,11 @@ export function normalised(vector: Float32Array): Float32Array {
   for (const value of vector) sum += value * value;
   return sum === 0 ? vector : vector.map((value) => value / Math.sqrt(sum));
 }
+
+/**
+ * A vector as it is stored and compared: at length 1, to six decimals (pgvector keeps seven digits; more would double the
+ * text that carries it). What a replica reads back is what another computed.
+ */
+export function storable(vector: Float32Array): Float32Array {
+  return normalised(vector).map((value) => Math.round(value * 1e6) / 1e6);
+}

@@ -28,10 +28,12 @@ export class Segments {
     let found = this.look(documents);
     if (!found.includes(undefined)) return found;
     // Questions of one organisation that come together wait for one reading.
-    await this.loading.get(orgId)?.catch(() => undefined);
+    for (let running = this.loading.get(orgId); running; running = this.loading.get(orgId)) {
+      await running.catch(() => undefined);
+    }
     const read = new Map<number, Segment>();
     found = this.look(documents);
-    const missing = documents.filter((_, i) => found[i] === undefined).map(({ number }) => number);
+    const missing = documents.filter((_, i) => found[i] === undefined);
     if (missing.length === 0) return found;
     const loading = this.read(orgId, missing, read);
     this.loading.set(orgId, loading);
@@ -69,7 +71,7 @@ export class Segments {
     });
   }
 
-  private async read(orgId: string, documents: readonly number[], into: Map<number, Segment>): Promise<void> {
+  private async read(orgId: string, documents: readonly Document[], into: Map<number, Segment>): Promise<void> {
     let current = -1;
     let chunks: IndexedChunk[] = [];
     const close = () => {
