@@ -1,7 +1,10 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
 import type { Bus } from './bus.ts';
 import { createNatsBus, type NatsBusOptions } from './nats-bus.ts';
 import { findNatsServer, startNatsServer, type NatsServer } from './nats-server.fixture.ts';
+import { streamName } from './nats-stream.ts';
 import { busSuite, testTopic, turn } from './suite.ts';
 import { until } from './until.fixture.ts';
 
@@ -77,13 +80,7 @@ function natsTests(): void {
       await until(() => !bus.ready());
       await server.start();
       await until(() => bus.ready());
-      let published = 0;
-      for (let attempt = 0; attempt < 50 && published === 0; attempt += 1) {
-        await bus.publish(topic, turn('1'), { id: 'a' }).then(
-          () => (published += 1),
-          () => new Promise((resolve) => setTimeout(resolve, 50)),
-        );
-      }
+      expect(await retry(() => bus.publish(topic, turn('1'), { id: 'a' }))).toBe(true);
       await until(() => seen.length === 1);
       expect(seen).toEqual(['1']);
     });
@@ -142,15 +139,45 @@ function natsTests(): void {
       expect(seen).toEqual(['1']);
     });
 
-    it('refuses events rather than losing old ones when the stream is full', async () => {
+    it('refuses events rather than losing what is not handled, and takes them again once it is', async () => {
       const server = await serve();
-      const bus = await open(server, { maxBytes: 2_000 });
+      const bus = await open(server, { maxBytes: 10_000, keep: 1, letGoEveryMs: 100 });
       const topic = testTopic('durable');
-      await bus.publish(topic, turn('x'.repeat(1_000)));
-      await expect(bus.publish(topic, turn('y'.repeat(1_000)))).rejects.toMatchObject({ code: 'unavailable' });
-      const seen: number[] = [];
-      await bus.subscribe(topic, ({ turnId }) => void seen.push(turnId.length), { consumer: 'ledger' });
-      await until(() => seen.length === 1);
+      let stored = 0;
+      const fill = async () => {
+        for (; stored < 100; stored += 1) await bus.publish(topic, turn('x'.repeat(1_000)));
+      };
+      await expect(fill()).rejects.toMatchObject({ code: 'unavailable' });
+      expect(stored).toBeGreaterThan(5);
+      let seen = 0;
+      await bus.subscribe(topic, () => void (seen += 1), { consumer: 'ledger' });
+      await until(() => seen === stored);
+      const published = await retry(() => bus.publish(topic, turn('y')));
+      expect(published).toBe(true);
+      await until(() => seen === stored + 1);
+    });
+
+    it('lets go of events that nobody consumes, but for the newest', async () => {
+      const server = await serve();
+      const bus = await open(server, { keep: 5, letGoEveryMs: 50 });
+      const [consumed, other] = [testTopic('durable'), testTopic('durable')];
+      const seen: string[] = [];
+      await (await bus.subscribe(consumed, ({ turnId }) => void seen.push(turnId), { consumer: 'ledger' })).close();
+      for (let index = 0; index < 20; index += 1) {
+        await bus.publish(consumed, turn(String(index)));
+        await bus.publish(other, turn(String(index)));
+      }
+      const connection = await connect({ servers: server.url });
+      const manager = await jetstreamManager(connection);
+      const held = async () => (await manager.streams.info(streamName, { subjects_filter: '>' })).state.subjects;
+      const trimmed = await retry(async () => {
+        if ((await held())?.[other.subject] !== 5) throw new Error('not yet');
+      });
+      expect(trimmed).toBe(true);
+      expect(await held()).toEqual({ [consumed.subject]: 20, [other.subject]: 5 });
+      await connection.close();
+      await bus.subscribe(consumed, ({ turnId }) => void seen.push(turnId), { consumer: 'ledger' });
+      await until(() => seen.length === 20);
     });
 
     it('signs in with the credentials of the URL', async () => {
@@ -165,4 +192,17 @@ function natsTests(): void {
       await expect(open(nobody, { connectWithinMs: 300 })).rejects.toMatchObject({ code: 'unavailable' });
     });
   });
+}
+
+/** Tries until it goes well, at most 100 times. */
+async function retry(attempt: () => Promise<void>): Promise<boolean> {
+  for (let count = 0; count < 100; count += 1) {
+    const went = await attempt().then(
+      () => true,
+      () => false,
+    );
+    if (went) return true;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return false;
 }

@@ -7,6 +7,7 @@ import { countPublished, type Handle } from './delivery.ts';
 import { closedError, connectNats } from './nats-connection.ts';
 import { fetchAhead, NatsConsumer } from './nats-consumer.ts';
 import { eventHeaders, NatsPublisher } from './nats-publisher.ts';
+import { letGoOfHandled } from './nats-retention.ts';
 import { defaultAckWaitMs, ensureConsumer, ensureStream, streamName, type StreamOptions } from './nats-stream.ts';
 
 export interface NatsBusOptions extends StreamOptions {
@@ -16,6 +17,8 @@ export interface NatsBusOptions extends StreamOptions {
   name: string;
   /** How long to try for the first connection and the stream, in milliseconds. Default 30 s. */
   connectWithinMs?: number;
+  /** How often handled events are let go of, in milliseconds. Default 30 s. */
+  letGoEveryMs?: number;
   clock?: Clock;
 }
 
@@ -42,6 +45,14 @@ export async function createNatsBus(options: NatsBusOptions): Promise<Bus> {
   const stream = jetstream(connection, { timeout: publishDeadlineMs });
   const publisher = new NatsPublisher(connection, clock);
   const open = new Set<Subscription>();
+  let lettingGo = false;
+  const retention = clock.every(options.letGoEveryMs ?? 30_000, () => {
+    if (lettingGo || !link.connected()) return;
+    lettingGo = true;
+    letGoOfHandled(manager, options.keep ?? 4_096)
+      .catch((error: unknown) => log.warn('handled events could not be let go of', { error }))
+      .finally(() => (lettingGo = false));
+  });
   const consumers = new Set<NatsConsumer<any>>();
   let closed = false;
 
@@ -143,6 +154,7 @@ export async function createNatsBus(options: NatsBusOptions): Promise<Bus> {
     async close() {
       if (closed) return;
       closed = true;
+      retention.cancel();
       await Promise.all([...open].map((subscription) => subscription.close()));
       if (link.connected()) await within(connection.drain(), drainMs, clock);
       publisher.close();

@@ -29,7 +29,9 @@ export interface StreamOptions {
   replicas?: number;
   /** Events older than this are let go of, handled or not, in milliseconds. Default 7 days. */
   maxAgeMs?: number;
-  /** Bytes of all events; at the bound `publish` throws `unavailable`. Default 1 GiB. */
+  /** Handled events kept for consumers that are yet to come. Default 4,096. */
+  keep?: number;
+  /** Bytes of all events, reserved on the server; at the bound `publish` throws `unavailable`. Default 512 MiB. */
   maxBytes?: number;
   /** An event that is neither acknowledged nor said to be worked on for this long goes to another, in milliseconds. Default 30 s. */
   ackWaitMs?: number;
@@ -43,7 +45,7 @@ export const defaultAckWaitMs = 30_000;
  */
 export async function ensureStream(
   connection: NatsConnection,
-  { storage = 'file', replicas = 1, maxAgeMs = 7 * dayMs, maxBytes = 2 ** 30 }: StreamOptions,
+  { storage = 'file', replicas = 1, maxAgeMs = 7 * dayMs, maxBytes = 2 ** 29 }: StreamOptions,
   withinMs: number,
   clock: Clock,
 ): Promise<JetStreamManager> {
