@@ -18,6 +18,7 @@ import path from 'node:path';
 import { ApiKeys } from './access/api-keys.ts';
 import { putDevKey } from './access/dev-key.ts';
 import { databaseKeyStore } from './access/key-store.database.ts';
+import type { KeyStore } from './access/key-store.ts';
 import { Admission } from './admission/admission.ts';
 import { Turns } from './chat/turns.ts';
 import type { GatewayConfig } from './config.ts';
@@ -27,10 +28,14 @@ import type { Edge } from './http/edge.ts';
 import { createHttpAdapter, type EdgeAdapter } from './http/server.ts';
 import { ChatSocket } from './routes/chat-socket/chat-socket.ts';
 
-export interface GatewayPorts {
+export type GatewayPorts = EdgePorts & KeyPorts;
+
+/** Where keys live: in the gateway's own tables of a database, or wherever else. */
+type KeyPorts = { database: Database } | { keyStore: KeyStore };
+
+interface EdgePorts {
   rpc: RpcNetwork;
   bus: Bus;
-  database: Database;
   file: Live<PlatformFile>;
   clock?: Clock;
   random?: Random;
@@ -45,10 +50,12 @@ export interface Gateway extends Service {
   readonly url: string | undefined;
 }
 
+const migrations = path.join(import.meta.dirname, '../prisma/migrations');
+
 /** The public edge: HTTP, SSE and WebSocket on one port. */
 export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gateway {
-  const { rpc, bus, database, file, clock = systemClock, random = systemRandom } = ports;
-  const store = databaseKeyStore(database);
+  const { rpc, bus, file, clock = systemClock, random = systemRandom } = ports;
+  const store = 'keyStore' in ports ? ports.keyStore : databaseKeyStore(ports.database);
   const keys = new ApiKeys({ store, clock, pepper: config.keyPepper, cacheSize: config.keyCacheSize });
   const turns = new Turns({
     orchestrator: rpc.client(orchestrator.OrchestratorDefinition),
@@ -81,7 +88,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
       return url;
     },
     async start() {
-      await migrate(database, { schema: 'gateway', folder: path.join(import.meta.dirname, '../prisma/migrations') });
+      if ('database' in ports) await migrate(ports.database, { schema: 'gateway', folder: migrations });
       if (config.devKey) await putDevKey(store, keys, config.devKey);
       keyChanges = await followKeyChanges(bus, keys);
       adapter = createHttpAdapter(edge);

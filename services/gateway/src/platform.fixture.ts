@@ -1,8 +1,9 @@
 import { createMemoryBus } from '@flotilla/bus';
 import { limits, orchestrator, rag, router, type chat } from '@flotilla/contracts';
-import { openDatabase, type Database } from '@flotilla/database';
+import type { Database } from '@flotilla/database';
 import { FlotillaError, liveValue, parsePlatformFile } from '@flotilla/kernel';
 import { createMemoryNetwork, type CallContext, type Handlers } from '@flotilla/rpc';
+import type { KeyRecord, KeyStore } from './access/key-store.ts';
 import { defaults, type GatewayConfig } from './config.ts';
 import { createGateway, type GatewayPorts } from './gateway.ts';
 
@@ -109,9 +110,12 @@ const modelList: router.Model[] = [
   { name: 'org/model:7b', capabilities: ['chat'], ready: false, ownedBy: '', createdAt: 0, contextWindow: 0 },
 ];
 
-/** A gateway on loopback with everything behind it faked over a memory network, and keys in PGlite. */
-export async function startPlatform(config: Partial<GatewayConfig> = {}, ports: Partial<GatewayPorts> = {}) {
-  const rpc = ports.rpc ?? createMemoryNetwork();
+/** Without a database, keys live in memory: a database takes seconds to start. */
+type FixturePorts = { database?: Database } & Pick<GatewayPorts, 'metrics' | 'ready'>;
+
+/** A gateway on loopback with everything behind it faked over a memory network. */
+export async function startPlatform(config: Partial<GatewayConfig> = {}, ports: FixturePorts = {}) {
+  const rpc = createMemoryNetwork();
   const behind: Behind = {
     chat: says('Hello', ' there'),
     reserve: async () => allows(),
@@ -145,26 +149,22 @@ export async function startPlatform(config: Partial<GatewayConfig> = {}, ports: 
     listModels: async () => ({ models: modelList }),
   });
   rpc.serve(rag.RagDefinition, memoryRag());
-  const database: Database = ports.database ?? (await openDatabase('pglite://memory'));
-  const bus = ports.bus ?? createMemoryBus();
-  const file =
-    ports.file ??
-    liveValue(
-      parsePlatformFile('tiers: { dev: { requests_per_minute: 9, tokens_per_minute: 9, default_max_tokens: 77 } }'),
-    );
+  const bus = createMemoryBus();
+  const file = liveValue(
+    parsePlatformFile('tiers: { dev: { requests_per_minute: 9, tokens_per_minute: 9, default_max_tokens: 77 } }'),
+  );
+  const { database, metrics, ready } = ports;
   const gateway = createGateway(
     { ...defaults, port: 0, devKey, accessLog: false, ...config },
-    { rpc, bus, database, file, ...ports },
+    { rpc, bus, file, metrics, ready, ...(database ? { database } : { keyStore: memoryKeyStore() }) },
   );
   await gateway.start();
   return {
-    ...{ behind, gateway, bus, database, rpc, url: gateway.url! },
-    /** Ends everything; a database that was passed in stays open. */
+    ...{ behind, gateway, bus, rpc, url: gateway.url! },
     async stop() {
       await gateway.stop();
       await rpc.close();
       await bus.close();
-      if (!ports.database) await database.close();
     },
   };
 }
@@ -245,6 +245,16 @@ function memoryRag(): Handlers<typeof rag.RagDefinition> {
           text: files.get(fileId)!.text,
         })),
       };
+    },
+  };
+}
+
+function memoryKeyStore(): KeyStore {
+  const records = new Map<string, KeyRecord>();
+  return {
+    find: async (hash) => records.get(hash),
+    async put({ id, orgId, hash, tier }) {
+      records.set(hash, { id, orgId, userId: '', tier, expiresAt: undefined, revokedAt: undefined });
     },
   };
 }

@@ -19,8 +19,13 @@ export function handler<R extends FastifyRequest>(
     const parent = request.headers['traceparent'] as string | undefined;
     const work = () => withRequestId(exchange.id, () => run(request, exchange));
     const traced = () => (recordsSpans() ? inSpan(request, work) : work());
-    const done = parent === undefined ? traced() : withTraceparent(parent, traced);
-    done.catch((error: unknown) => answerError(edge, exchange, error));
+    try {
+      const done = parent === undefined ? traced() : withTraceparent(parent, traced);
+      done.catch((error: unknown) => answerError(edge, exchange, error));
+    } catch (error) {
+      // What `run` throws before its first await, where it is no async function.
+      answerError(edge, exchange, error);
+    }
   };
 }
 

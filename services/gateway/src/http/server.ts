@@ -53,7 +53,12 @@ export function createHttpAdapter(edge: Edge): EdgeAdapter {
     genReqId: () => '',
     requestTimeout: config.receiveTimeoutMs,
     keepAliveTimeout: config.keepAliveTimeoutMs,
-    http: { headersTimeout: config.headersTimeoutMs, requestTimeout: config.receiveTimeoutMs },
+    http: {
+      headersTimeout: config.headersTimeoutMs,
+      requestTimeout: config.receiveTimeoutMs,
+      // Node looks at its timeouts only this often; its default of 30 s would lengthen them by as much.
+      connectionsCheckingInterval: Math.min(config.headersTimeoutMs, 1_000),
+    },
     routerOptions: { maxParamLength: longestParameter },
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
       reply.hijack();

@@ -1,4 +1,4 @@
-import type { MultipartFile } from '@fastify/multipart';
+import '@fastify/multipart';
 import { FlotillaError } from '@flotilla/kernel';
 import type { FastifyRequest } from 'fastify';
 import { invalid } from '../../chat/invalid.ts';
@@ -14,14 +14,8 @@ const longestName = 512;
 
 /** The one text file of a form, with its purpose. Parts may come in any order. */
 export async function readUpload(request: FastifyRequest): Promise<Upload> {
-  let file: { filename: string; content: Buffer } | undefined;
-  let purpose: unknown;
-  for await (const part of partsOf(request)) {
-    if (part.type === 'file') {
-      if (part.fieldname !== 'file') throw invalid(part.fieldname, "Send the file in the field 'file'.");
-      file = { filename: part.filename, content: await part.toBuffer() };
-    } else if (part.fieldname === 'purpose') purpose = part.value;
-  }
+  if (!request.isMultipart()) throw new FlotillaError('unsupported_media_type', 'Send multipart/form-data.');
+  const { file, purpose } = await readForm(request);
   if (!file) throw invalid('file', "Missing required parameter: 'file'.");
   if (purpose === undefined) throw invalid('purpose', "Missing required parameter: 'purpose'.");
   if (typeof purpose !== 'string' || !purposes.has(purpose)) {
@@ -36,17 +30,21 @@ export async function readUpload(request: FastifyRequest): Promise<Upload> {
   return { ...file, purpose };
 }
 
-/** The plugin's errors for a form that ends early or is no form are plain Errors. */
-async function* partsOf(
-  request: FastifyRequest,
-): AsyncGenerator<MultipartFile | { type: 'field'; fieldname: string; value: unknown }> {
-  if (!request.isMultipart()) throw new FlotillaError('unsupported_media_type', 'Send multipart/form-data.');
+async function readForm(request: FastifyRequest): Promise<{ file?: Omit<Upload, 'purpose'>; purpose?: unknown }> {
+  const form: { file?: Omit<Upload, 'purpose'>; purpose?: unknown } = {};
   try {
-    yield* request.parts();
+    for await (const part of request.parts()) {
+      if (part.type === 'file') {
+        if (part.fieldname !== 'file') throw invalid(part.fieldname, "Send the file in the field 'file'.");
+        form.file = { filename: part.filename, content: await part.toBuffer() };
+      } else if (part.fieldname === 'purpose') form.purpose = part.value;
+    }
   } catch (cause) {
-    if (typeof (cause as { code?: unknown }).code === 'string') throw cause;
-    throw new FlotillaError('invalid_request', 'The form is not well-formed.', { cause });
+    // The plugin's own errors have codes; what the parser says of a form that ends early is a plain Error.
+    const known = cause instanceof FlotillaError || String((cause as { code?: unknown }).code).startsWith('FST_');
+    throw known ? cause : new FlotillaError('invalid_request', 'The form is not well-formed.', { cause });
   }
+  return form;
 }
 
 function isText(content: Buffer): boolean {

@@ -1,0 +1,97 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { migrate, openDatabase, type Database } from '@flotilla/database';
+import { createFakeClock } from '@flotilla/testkit';
+import path from 'node:path';
+import { ApiKeys } from './api-keys.ts';
+import { databaseKeyStore } from './key-store.database.ts';
+import type { KeyStore } from './key-store.ts';
+
+let database: Database;
+beforeAll(async () => {
+  database = await openDatabase('pglite://memory');
+  await migrate(database, { schema: 'gateway', folder: path.join(import.meta.dirname, '../../prisma/migrations') });
+});
+afterAll(() => database.close());
+
+const key = 'sk-live-1';
+const id = 'key_1';
+
+/** A key in the database, and a store that counts questions and can be down. */
+async function setUp(pepper?: string) {
+  const clock = createFakeClock();
+  const inner = databaseKeyStore(database);
+  const state = { down: false, questions: 0 };
+  const store: KeyStore = {
+    put: inner.put,
+    async find(hash) {
+      state.questions += 1;
+      if (state.down) throw new Error('connection refused to 10.0.0.1');
+      return inner.find(hash);
+    },
+  };
+  const keys = new ApiKeys({ store, clock, pepper, cacheSize: 100 });
+  await store.put({ id, orgId: 'acme', hash: keys.hash(key), prefix: 'sk-live', name: 'first', tier: 'pro' });
+  return { clock, keys, state };
+}
+
+const set = (column: string, value: string | null) =>
+  database.query(`UPDATE gateway.api_keys SET ${column} = $1::timestamptz WHERE id = '${id}'`, [value]);
+
+beforeEach(() => database.query('DELETE FROM gateway.api_keys'));
+
+describe('an API key', () => {
+  it.each([undefined, 'a pepper of length'])('is recognised (pepper: %s) and never stored', async (pepper) => {
+    const { keys } = await setUp(pepper);
+    expect(await keys.verify(key)).toEqual({ orgId: 'acme', userId: '', keyId: id, tier: 'pro' });
+    const rows = await database.query('SELECT * FROM gateway.api_keys');
+    expect(JSON.stringify(rows)).not.toContain(key);
+  });
+
+  it('costs the database one question however many ask, and none while it is fresh', async () => {
+    const { keys, state, clock } = await setUp();
+    await Promise.all([keys.verify(key), keys.verify(key), keys.verify(key)]);
+    expect(state.questions).toBe(1);
+    expect(keys.verify(key)).not.toBeInstanceOf(Promise);
+    await clock.advance(30_001);
+    await keys.verify(key);
+    expect(state.questions).toBe(2);
+  });
+
+  it('that nobody has is refused, and the refusal is remembered for five seconds', async () => {
+    const { keys, state, clock } = await setUp();
+    await expect(keys.verify('sk-other')).rejects.toMatchObject({ code: 'invalid_api_key' });
+    expect(() => keys.verify('sk-other')).toThrow('not valid');
+    expect(state.questions).toBe(1);
+    await clock.advance(5_001);
+    await expect(keys.verify('sk-other')).rejects.toMatchObject({ code: 'invalid_api_key' });
+    expect(state.questions).toBe(2);
+    expect(() => keys.verify(undefined)).toThrow('missing or not valid');
+  });
+
+  it('that was revoked is refused once the change is announced', async () => {
+    const { keys } = await setUp();
+    await keys.verify(key);
+    await set('revoked_at', '2026-01-01');
+    keys.forget(id);
+    await expect(keys.verify(key)).rejects.toThrow('revoked');
+  });
+
+  it('expires at its time, also while it is remembered', async () => {
+    const { keys, clock } = await setUp();
+    await set('expires_at', new Date(clock.now() + 1_000).toISOString());
+    expect((await keys.verify(key)).keyId).toBe(id);
+    await clock.advance(1_000);
+    expect(() => keys.verify(key)).toThrow('expired');
+  });
+
+  it('goes on working while the database is down; an unknown one is neither right nor wrong', async () => {
+    const { keys, state, clock } = await setUp();
+    await keys.verify(key);
+    await clock.advance(60_000);
+    state.down = true;
+    expect((await keys.verify(key)).keyId).toBe(id);
+    await expect(keys.verify('sk-unknown')).rejects.toMatchObject({ code: 'unavailable' });
+    await clock.advance(700_000);
+    await expect(keys.verify(key)).rejects.toMatchObject({ code: 'unavailable' });
+  });
+});
