@@ -89,13 +89,18 @@ describe('traces', () => {
     expect(receiver.spans().map(({ name }) => name)).toEqual(['sampled']);
   });
 
-  it('do not hold up the end of the process when the collector is gone', async () => {
+  it('do not hold up the end of the process when the collector is gone, but say so', async () => {
     receiver = await startOtlpReceiver();
     const { endpoint } = receiver;
     await receiver.close();
-    telemetry = await startTelemetry({ service: 'rag', otlpEndpoint: endpoint, metrics: false });
+    const lines: string[] = [];
+    const logSink = (line: string) => void lines.push(line);
+    telemetry = await startTelemetry({ service: 'rag', otlpEndpoint: endpoint, metrics: false, logSink });
     span('x', {}, () => undefined);
     await telemetry.shutdown();
+    expect(lines.map((line) => (JSON.parse(line) as { message: string }).message)).toEqual([
+      'the last spans were not delivered',
+    ]);
   });
 
   it('are not taken from a header that is malformed', () => {

@@ -1,12 +1,13 @@
-import { context, propagation, trace } from '@opentelemetry/api';
+import { context, diag, DiagLogLevel, propagation, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, ParentBasedSampler, TraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace-base';
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
+import { sleep, systemClock } from '@flotilla/kernel';
 import type { LogSink } from './log-sink.ts';
-import { configureLogs, type LogLevel } from './log.ts';
+import { configureLogs, levelOf, logger, type LogLevel } from './log.ts';
 import { watchProcess } from './process-metrics.ts';
 import { prometheusText } from './prometheus.ts';
 import { recordSpansWith } from './spans.ts';
@@ -38,12 +39,21 @@ export interface Telemetry {
 const spanDelayMs = 1_000;
 const maxWaitingSpans = 2_048;
 
+/** Spans that wait have this long at the end, in milliseconds. */
+const shutdownMs = 5_000;
+/** A collector that is gone is spoken of at most this often, in milliseconds. */
+const complaintMs = 60_000;
+
 let running: { telemetry: Telemetry; service: string } | undefined;
 
 /** Starts logs, metrics and traces for this process. Throws when they were started and not shut down. */
 export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
   if (running) throw new Error(`telemetry runs already, started for ${running.service}`);
-  configureLogs({ service: options.service, level: options.logLevel, sink: options.logSink });
+  configureLogs({
+    service: options.service,
+    level: options.logLevel ?? levelOf(process.env['FLOTILLA_LOG_LEVEL']),
+    sink: options.logSink,
+  });
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   propagation.setGlobalPropagator(new W3CTraceContextPropagator());
   const stopTracing = options.otlpEndpoint ? startTracing(options.otlpEndpoint, options) : undefined;
@@ -73,12 +83,32 @@ function startTracing(endpoint: string, { service, version, sampleRatio = 1 }: T
       new BatchSpanProcessor(exporter, { scheduledDelayMillis: spanDelayMs, maxQueueSize: maxWaitingSpans }),
     ],
   });
+  complainInLog();
   trace.setGlobalTracerProvider(provider);
   recordSpansWith(provider.getTracer('flotilla'));
   return async () => {
     recordSpansWith(undefined);
     trace.disable();
     // A collector that is gone must not hold up the end of the process.
-    await provider.shutdown().catch(() => undefined);
+    const sent = provider
+      .shutdown()
+      .catch((error: unknown) => logger('telemetry').warn('the last spans were not delivered', { error }));
+    await Promise.race([sent, sleep(systemClock, shutdownMs)]);
+    diag.disable();
   };
+}
+
+/** What OpenTelemetry has to complain of, as log lines: it tries to send every second, and fails as often. */
+function complainInLog(): void {
+  const log = logger('telemetry');
+  let silentUntil = -Infinity;
+  const complain = (message: string, ...details: unknown[]) => {
+    const now = systemClock.monotonic();
+    if (now < silentUntil) return;
+    silentUntil = now + complaintMs;
+    log.warn('traces have a problem', { problem: message, details });
+  };
+  const ignore = () => undefined;
+  const complaints = { error: complain, warn: complain, info: ignore, debug: ignore, verbose: ignore };
+  diag.setLogger(complaints, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
 }
