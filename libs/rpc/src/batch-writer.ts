@@ -64,6 +64,10 @@ export class BatchWriter {
       }
       if (fields.initialCredit > 0) writer.uint32(varint(7)).uint32(fields.initialCredit);
       writer.join().join();
+      const { messageBytes, headerBytes } = linkLimits;
+      if (this.size - mark > messageBytes + headerBytes) {
+        throw new FlotillaError('payload_too_large', `The metadata of a call may have ${headerBytes} bytes.`);
+      }
     } catch (error) {
       this.#takeBack(mark);
       throw error;
@@ -102,9 +106,10 @@ export class BatchWriter {
   }
 
   error(callId: number, { code, message, details }: FlotillaError, notStarted: boolean): void {
-    const writer = this.#open(callId, tags.error).uint32(bytes(1)).string(code).uint32(bytes(2)).string(message);
+    const writer = this.#open(callId, tags.error).uint32(bytes(1)).string(code);
+    writer.uint32(bytes(2)).string(message.slice(0, linkLimits.headerBytes));
     const json = JSON.stringify(details);
-    if (json !== '{}') writer.uint32(bytes(3)).string(json);
+    if (json !== '{}' && json.length <= linkLimits.headerBytes) writer.uint32(bytes(3)).string(json);
     if (notStarted) writer.uint32(varint(4)).bool(true);
     writer.join().join();
   }

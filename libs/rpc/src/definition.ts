@@ -74,7 +74,10 @@ export interface RpcNetwork {
   client<D extends ServiceDefinition>(definition: D): Client<D>;
   /** Begins to take calls. */
   listen(): Promise<void>;
-  /** Refuses new calls (goaway) and resolves when those under way ended or the signal aborts. */
+  /**
+   * Refuses new calls (goaway) and resolves when those under way ended or the signal aborts. In one process that is
+   * every call, so that what makes calls is drained before its network.
+   */
   drain(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }

@@ -7,7 +7,7 @@ import { router, safety } from '@flotilla/contracts';
 import { FlotillaError } from '@flotilla/kernel';
 import { healthPackage } from './grpc-health.ts';
 import { createMeshNetwork, type MeshNetwork } from './mesh-network.ts';
-import { failure, safetyThat } from './suite.ts';
+import { failure, safetyThat } from './suite-services.ts';
 
 /** What loadPackageDefinition makes of a service, as far as these tests call it. */
 interface DynamicClient extends Client {

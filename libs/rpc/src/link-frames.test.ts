@@ -10,7 +10,7 @@ import { InFlight } from './in-flight.ts';
 import { ClientLink } from './link-client.ts';
 import { LinkServer } from './link-server.ts';
 import { Router } from './router.ts';
-import { event, guard, routerThat, safetyThat } from './suite.ts';
+import { event, guard, routerThat, safetyThat } from './suite-services.ts';
 
 /** What a sink was given, in the form of the generated types. */
 function framesOf(batch: Uint8Array): unknown[] {

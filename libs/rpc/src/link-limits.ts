@@ -5,6 +5,8 @@ const mib = 1_024 * kib;
 export const linkLimits = {
   /** The largest request or response message. */
   messageBytes: 16 * mib,
+  /** What a call may carry besides its request: metadata and names. Details of an error that are larger are left out. */
+  headerBytes: 64 * kib,
   /** Batches are cut at this size, so that one is never much larger than it or than one message. */
   batchBytes: 256 * kib,
   /** A batch on the wire: one message of the largest size, the frames before it, and their headers. */

@@ -2,9 +2,9 @@ import { createServer, connect as connectTcp, type AddressInfo, type Socket } fr
 import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { router, safety } from '@flotilla/contracts';
-import { systemClock, type Clock } from '@flotilla/kernel';
+import { FlotillaError, systemClock, type Clock } from '@flotilla/kernel';
 import { createMeshNetwork, type MeshNetwork, type MeshNetworkOptions } from './mesh-network.ts';
-import { countTo, event, failure, generate, guard, routerThat, safetyThat, texts, tracked } from './suite.ts';
+import { countTo, event, failure, generate, guard, routerThat, safetyThat, texts, tracked } from './suite-services.ts';
 
 /** The machine's clock with its periods fifty times as fast: pings, DNS and waiting take milliseconds. */
 const hurriedClock: Clock = { ...systemClock, every: (ms, run) => systemClock.every(ms / 50, run) };
@@ -202,6 +202,31 @@ describe('links', () => {
     const tooLarge = guard('x'.repeat((16 << 20) + 1));
     expect((await failure(client.safety.guard(tooLarge))).code).toBe('payload_too_large');
     expect((await client.safety.guard(guard('x'))).release).toBe('server');
+  });
+
+  it('refuse metadata that is too large, cut long errors, and carry the largest message', async () => {
+    const server = createMeshNetwork({ listen: '127.0.0.1:0' });
+    open.push(server);
+    const long = 'x'.repeat(1 << 20);
+    server.serve(
+      safety.SafetyDefinition,
+      safetyThat(async ({ text }) => {
+        if (text === 'fail') throw new FlotillaError('conflict', long, { details: { param: long } });
+        return { release: text };
+      }),
+    );
+    await server.listen();
+    const client = clientOf(server.address());
+    // Two lengths and two tags make up the rest of the 16 MiB.
+    const largest = 'x'.repeat((16 << 20) - 5);
+    expect((await client.safety.guard(guard(largest))).release === largest).toBe(true);
+    const error = await failure(client.safety.guard(guard('fail')));
+    expect(error.code).toBe('conflict');
+    expect(error.message.length).toBe(64 << 10);
+    expect(error.details).toEqual({});
+    const metadata = { key: 'x'.repeat(17 << 20) };
+    expect((await failure(client.safety.guard(guard('x'), { metadata }))).code).toBe('payload_too_large');
+    expect((await client.safety.guard(guard('x'))).release).toBe('x');
   });
 
   it('end with a clear error for a peer that does not speak the protocol, and serve the others', async () => {

@@ -12,7 +12,8 @@ import { FlotillaError } from '@flotilla/kernel';
 import { createGrpcClient } from './grpc-client.ts';
 import { createMemoryNetwork } from './memory-network.ts';
 import { createMeshNetwork } from './mesh-network.ts';
-import { event, failure, generate, guard, routerThat, safetyThat, texts, type Wired } from './suite.ts';
+import { event, failure, generate, guard, routerThat, safetyThat, texts } from './suite-services.ts';
+import type { Wired } from './suite.ts';
 
 const exporter = new InMemorySpanExporter();
 
