@@ -1,0 +1,112 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { turnSaved, usageRecorded } from '@flotilla/bus';
+import type { events } from '@flotilla/contracts';
+import { openDatabase, type Database } from '@flotilla/database';
+import { systemClock } from '@flotilla/kernel';
+import { Outbox } from './outbox.ts';
+import { postgresOutboxStore } from './outbox-store.postgres.ts';
+import { eventually, startPlatform, type Platform } from './platform.fixture.ts';
+
+let database: Database;
+let platform: Platform | undefined;
+beforeAll(async () => {
+  database = await openDatabase('pglite://memory');
+});
+afterAll(() => database.close());
+afterEach(async () => {
+  await platform?.stop();
+  platform = undefined;
+});
+
+async function collect({ bus }: Platform) {
+  const usage: events.UsageRecorded[] = [];
+  const turns: events.TurnSaved[] = [];
+  await bus.subscribe(usageRecorded, (event) => void usage.push(event), { consumer: 'test' });
+  await bus.subscribe(turnSaved, (event) => void turns.push(event), { consumer: 'test' });
+  return { usage, turns };
+}
+const waiting = async () =>
+  Number((await database.query<{ n: number }>('select count(*)::int as n from orchestrator.outbox', []))[0]!.n);
+
+describe('the outbox', () => {
+  it('publishes what each call used and each saved turn, and keeps nothing after', async () => {
+    platform = await startPlatform(database);
+    const seen = await collect(platform);
+    const call = platform.request({ conversationId: 'o1' });
+    await platform.chat(call);
+    await platform.chat(platform.request());
+    await eventually(
+      async () => seen.usage.length + seen.turns.length,
+      (n) => n >= 3,
+    );
+    expect(seen.usage[0]).toMatchObject({
+      ...{ caller: call.caller, model: 'm', provider: 'p', outcome: 'completed' },
+      usage: { promptTokens: 10, completionTokens: 2, cachedTokens: 2, estimated: false },
+    });
+    expect(seen.usage).toHaveLength(2);
+    expect(seen.turns).toMatchObject([{ conversationId: 'o1', caller: call.caller }]);
+    expect(await eventually(waiting, (n) => n === 0)).toBe(0);
+  });
+
+  it('keeps events while the bus is away and publishes them in order when it is back', async () => {
+    platform = await startPlatform(database);
+    const seen = await collect(platform);
+    platform.outage.bus = true;
+    const calls = Array.from({ length: 5 }, () => platform!.request());
+    for (const call of calls) {
+      await platform.chat(call);
+      await eventually(
+        () => platform!.usageOf(call),
+        (rows) => rows.length > 0,
+      );
+    }
+    expect({ waiting: await waiting(), seen: seen.usage.length }).toEqual({ waiting: 5, seen: 0 });
+    platform.outage.bus = false;
+    await eventually(waiting, (n) => n === 0);
+    expect(seen.usage.map(({ caller }) => caller!.requestId)).toEqual(calls.map(({ caller }) => caller!.requestId));
+  });
+
+  it('publishes at its next start what a run before left', async () => {
+    platform = await startPlatform(database, {}, { config: { outboxClaimMs: 1 } });
+    platform.outage.bus = true;
+    const call = platform.request();
+    await platform.chat(call);
+    await eventually(
+      () => platform!.usageOf(call),
+      (rows) => rows.length > 0,
+    );
+    await platform.stop();
+    platform = await startPlatform(database);
+    const seen = await collect(platform);
+    await eventually(
+      async () => seen.usage.length,
+      (n) => n > 0,
+    );
+    expect(seen.usage.map(({ caller }) => caller!.requestId)).toEqual([call.caller!.requestId]);
+  });
+
+  it('shared by several replicas publishes each event once', async () => {
+    platform = await startPlatform(database);
+    await platform.stop();
+    platform = undefined;
+    await database.query(
+      `insert into orchestrator.outbox (topic, event_id, payload)
+       select 'usage.recorded', 'shared-' || n, '{"model":"m"}' from generate_series(1, 600) as n`,
+      [],
+    );
+    const published: string[] = [];
+    const replicas = Array.from(
+      { length: 3 },
+      () =>
+        new Outbox({
+          ...{ store: postgresOutboxStore(database), clock: systemClock, pollMs: 60_000, claimMs: 60_000 },
+          publish: async ({ eventId }) => void published.push(eventId),
+        }),
+    );
+    await Promise.all(replicas.map((replica) => replica.wake(true)));
+    await Promise.all(replicas.map((replica) => replica.stop()));
+    expect(new Set(published).size).toBe(600);
+    expect(published).toHaveLength(600);
+    expect(await waiting()).toBe(0);
+  });
+});
