@@ -2,6 +2,7 @@ import { FlotillaError } from '@flotilla/kernel';
 import { logger } from '@flotilla/telemetry';
 import type { Embedder, EmbedRequest } from './embedder.ts';
 import { HASHING, hashingVector } from './embedder.hashing.ts';
+import { normalised } from './segment.ts';
 
 const REMOTE = 'router:';
 /** Vectors of questions kept, the oldest out first. */
@@ -48,7 +49,7 @@ export class Embedders {
     }
   }
 
-  /** The vector of a question, or undefined when the embedder does not answer in time. `tenant`: who may find it remembered. */
+  /** The vector of a question at length 1, or undefined when the embedder does not answer in time. `tenant`: who may find it remembered. */
   async question(embedder: string, text: string, tenant: string, call: Call): Promise<Float32Array | undefined> {
     const name = `${tenant}\n${embedder}\n${text}`;
     const known = this.questions.get(name);
@@ -69,6 +70,7 @@ export class Embedders {
         return undefined;
       }
     }
+    vector = normalised(vector);
     this.questions.set(name, vector);
     if (this.questions.size > MAX_QUESTIONS) this.questions.delete(this.questions.keys().next().value!);
     return vector;

@@ -3,7 +3,7 @@ import { bm25 } from './bm25.ts';
 import { hashingVector } from './embedder.hashing.ts';
 import { nearest } from './nearest.ts';
 import { fuse, type Hit } from './ranking.ts';
-import { Segment } from './segment.ts';
+import { normalised, Segment } from './segment.ts';
 
 // Texts in groups of near neighbours, so that a question must tell them apart; questions in other words, inflections and with slips.
 const set: [text: string, question: string][] = [
@@ -89,9 +89,9 @@ describe('the evaluation set', () => {
     return { recall: Math.round(recall * 1_000) / 1_000, reciprocal };
   };
   const words = measure((question) => bm25([segment], question, 4));
-  const vectors = measure((question) => nearest([segment], hashingVector(question), 4));
+  const vectors = measure((question) => nearest([segment], normalised(hashingVector(question)), 4));
   const hybrid = measure((question) =>
-    fuse([bm25([segment], question, 50), nearest([segment], hashingVector(question), 50)], 4),
+    fuse([bm25([segment], question, 50), nearest([segment], normalised(hashingVector(question)), 50)], 4),
   );
 
   it('finds at least nine of ten answers among the first four passages', () => {

@@ -1,13 +1,12 @@
 import { Best, type Hit } from './ranking.ts';
-import { normalised, type Segment } from './segment.ts';
+import type { Segment } from './segment.ts';
 
-/** The chunks whose vectors point most nearly where the question's does, all of them compared. Segments of another dimension are passed over. */
+/** The chunks whose vectors point most nearly where the question's does, all of them compared. `query` has length 1. Segments of another dimension are passed over. */
 export function nearest(
   segments: readonly (Segment | undefined)[],
-  question: Float32Array,
+  query: Float32Array,
   limit: number,
 ): readonly Hit[] {
-  const query = normalised(question);
   const best = new Best(limit);
   segments.forEach((segment, s) => {
     if (!segment || segment.dimension !== query.length) return;

@@ -103,6 +103,7 @@ export class Retriever {
 
     const began = this.clock.monotonic();
     const listed = await abortable(this.catalogs.documents(caller.orgId, question.storeIds), signal);
+    if (listed.length === 0) return { passages: [], vectorsUsed: true };
     const known = this.clock.monotonic();
     const embedders = [...new Set(listed.map(({ embedder }) => embedder))];
     const [found, ...vectors] = await Promise.all([

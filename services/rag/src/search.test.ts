@@ -4,7 +4,7 @@ import { bm25 } from './bm25.ts';
 import { hashingVector } from './embedder.hashing.ts';
 import { nearest } from './nearest.ts';
 import { Best, fuse } from './ranking.ts';
-import { Segment } from './segment.ts';
+import { normalised, Segment } from './segment.ts';
 import { termsOf } from './terms.ts';
 
 const segmentOf = (...texts: string[]) => new Segment(texts.map((text) => ({ text, embedding: hashingVector(text) })));
@@ -60,14 +60,14 @@ describe('search by words', () => {
 describe('search by vectors', () => {
   it('puts the text itself first and an inflected one next', () => {
     const texts = ['brewing espresso', 'emperor penguin', 'emperor penguins breeding', 'tax law'];
-    const hits = nearest([segmentOf(...texts)], hashingVector('emperor penguin'), 10);
+    const hits = nearest([segmentOf(...texts)], normalised(hashingVector('emperor penguin')), 10);
     expect(hits.slice(0, 2).map(({ chunk }) => chunk)).toEqual([1, 2]);
     expect(hits[0]!.score).toBeCloseTo(1, 5);
   });
 
   it('passes over documents of another dimension and those that are not searched', () => {
     const other = new Segment([{ text: 'x', embedding: Float32Array.of(1, 0) }]);
-    const hits = nearest([other, undefined, segmentOf('krill')], hashingVector('krill'), 10);
+    const hits = nearest([other, undefined, segmentOf('krill')], normalised(hashingVector('krill')), 10);
     expect(hits.map(({ segment }) => segment)).toEqual([2]);
   });
 });

@@ -79,11 +79,15 @@ export class Segment {
   }
 }
 
-/** The vector at length 1, so that a product of two is the cosine of their angle. Zero stays zero. */
+/** The vector at length 1, so that a product of two is the cosine of their angle. Zero stays zero; the argument stays as it was. */
 export function normalised(vector: Float32Array): Float32Array {
   let sum = 0;
   for (const value of vector) sum += value * value;
-  return sum === 0 ? vector : vector.map((value) => value / Math.sqrt(sum));
+  if (sum === 0) return vector.slice();
+  const unit = new Float32Array(vector.length);
+  const length = Math.sqrt(sum);
+  for (let i = 0; i < unit.length; i += 1) unit[i] = vector[i]! / length;
+  return unit;
 }
 
 /**
@@ -91,5 +95,7 @@ export function normalised(vector: Float32Array): Float32Array {
  * text that carries it). What a replica reads back is what another computed.
  */
 export function storable(vector: Float32Array): Float32Array {
-  return normalised(vector).map((value) => Math.round(value * 1e6) / 1e6);
+  const unit = normalised(vector);
+  for (let i = 0; i < unit.length; i += 1) unit[i] = Math.round(unit[i]! * 1e6) / 1e6;
+  return unit;
 }
