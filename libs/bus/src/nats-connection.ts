@@ -34,6 +34,8 @@ export async function connectNats(
     name,
     timeout: dialTimeoutMs,
     maxReconnectAttempts: -1,
+    // Credentials that are being changed on the server must not end the connection for good.
+    ignoreAuthErrorAbort: true,
     reconnectTimeWait: reconnectPauseMs,
     reconnectJitter: reconnectJitterMs,
     reconnectJitterTLS: reconnectJitterMs,
