@@ -60,9 +60,7 @@ function pgliteDatabase(pglite: PGlite, onClosed: () => void): Database {
     },
     async transaction(run) {
       guard.check();
-      return guard.run(() =>
-        pglite.transaction((tx) => run(<Queryable>{ query: (sql, parameters) => rows(tx, sql, parameters) })),
-      );
+      return guard.run(() => pglite.transaction((tx) => run(queryable(tx))));
     },
     prismaAdapter: () => prismaPglite(pglite),
     async ready() {
@@ -70,6 +68,10 @@ function pgliteDatabase(pglite: PGlite, onClosed: () => void): Database {
     },
     close: () => (closing ??= pglite.close().finally(onClosed)),
   };
+}
+
+function queryable(tx: Transaction): Queryable {
+  return { query: (sql, parameters) => rows(tx, sql, parameters) };
 }
 
 async function rows<Row>(on: PGlite | Transaction, sql: string, parameters?: readonly unknown[]): Promise<Row[]> {
