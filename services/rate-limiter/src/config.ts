@@ -6,7 +6,7 @@ export const rateLimiterConfigSchema = z.object({
     .string()
     .optional()
     .describe(
-      'Redis that holds the buckets, e.g. redis://127.0.0.1:6379/0. Absent: the memory of this process, which counts alone: with several replicas each would admit the whole limit.',
+      'Redis that holds the buckets, e.g. redis://127.0.0.1:6379/0; FLOTILLA_REDIS_URL when it is the platform’s one. A secret when it holds a password. Neither: the memory of this process, which counts alone: with several replicas each would admit the whole limit.',
     ),
   redisCommandTimeoutMs: z.coerce
     .number()

@@ -6,6 +6,7 @@ import { createMemoryNetwork, type Client, type RpcNetwork } from '@flotilla/rpc
 import { createFakeClock, until } from '@flotilla/testkit';
 import { rateLimiterDefaults } from './config.ts';
 import { createRateLimiter } from './rate-limiter.ts';
+import { readRateLimiterConfig } from './target.ts';
 
 const file = (tokens: number) =>
   parsePlatformFile(
@@ -14,6 +15,16 @@ const file = (tokens: number) =>
 const caller = (requestId: string, overrides = {}) => ({
   ...{ requestId, orgId: 'org', userId: '', keyId: 'key', tier: 'pro' },
   ...overrides,
+});
+
+describe('the configuration', () => {
+  it('takes the platform’s Redis unless the limiter has its own', () => {
+    const shared = { FLOTILLA_REDIS_URL: 'redis://shared' };
+    expect(readRateLimiterConfig({}).redisUrl).toBeUndefined();
+    expect(readRateLimiterConfig(shared).redisUrl).toBe('redis://shared');
+    const own = { ...shared, FLOTILLA_RATE_LIMITER_REDIS_URL: 'redis://own' };
+    expect(readRateLimiterConfig(own).redisUrl).toBe('redis://own');
+  });
 });
 
 describe('the rate limiter', () => {
@@ -80,6 +91,14 @@ describe('the rate limiter', () => {
   it('charges a usage event of the past only what has not leaked', async () => {
     await recorded('r1', 100, 300, clock.now() - 12_000);
     await becomes(800);
+  });
+
+  it('drops a usage event that names nobody and goes on with the next', async () => {
+    await bus.publish(usageRecorded, {
+      ...{ caller: undefined, usage: usageOf(1, 1), model: '', provider: '', outcome: 'completed', at: 0 },
+    });
+    await recorded('r1', 100, 300);
+    await becomes(600);
   });
 
   it('follows the tiers of the file as they change', async () => {

@@ -1,11 +1,16 @@
 import type { Host } from '@flotilla/host';
-import { readEnvironment } from '@flotilla/kernel';
-import { rateLimiterConfigSchema } from './config.ts';
+import { readEnvironment, readVariable, type Environment } from '@flotilla/kernel';
+import { rateLimiterConfigSchema, type RateLimiterConfig } from './config.ts';
 import { createRateLimiter } from './rate-limiter.ts';
 
 /** The rate limiter as a target of a host. */
 export const rateLimiterTarget = {
   name: 'rate-limiter',
-  create: (host: Host) =>
-    createRateLimiter(readEnvironment(rateLimiterConfigSchema, 'FLOTILLA_RATE_LIMITER', host.env), host),
+  create: (host: Host) => createRateLimiter(readRateLimiterConfig(host.env), host),
 } as const;
+
+/** FLOTILLA_RATE_LIMITER_*, and FLOTILLA_REDIS_URL as the platform's one Redis. */
+export function readRateLimiterConfig(env: Environment): RateLimiterConfig {
+  const config = readEnvironment(rateLimiterConfigSchema, 'FLOTILLA_RATE_LIMITER', env);
+  return { ...config, redisUrl: config.redisUrl ?? readVariable('FLOTILLA_REDIS_URL', env) };
+}

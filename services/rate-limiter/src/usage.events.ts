@@ -1,16 +1,25 @@
 import { usageRecorded, type Bus, type Subscription } from '@flotilla/bus';
+import { toFlotillaError } from '@flotilla/kernel';
+import { logger } from '@flotilla/telemetry';
 import type { Limiter } from './limiter.ts';
 import { required, tokensOf } from './limits.rpc.ts';
 
+const log = logger('rate-limiter');
+
 /**
- * Settles what the orchestrator reports, also when nobody called Settle. A store that is away makes the event come again; an event that
- * comes late charges only what has not leaked by now.
+ * Settles what the orchestrator reports, also when nobody called Settle. While the store is away the event comes again; one that comes
+ * late charges only what has not leaked by now; one that names nobody is dropped: no repetition would make it better.
  */
 export function settleUsage(bus: Bus, limiter: Limiter): Promise<Subscription> {
   return bus.subscribe(
     usageRecorded,
     async ({ caller, usage, at }) => {
-      await limiter.settle(required(caller), tokensOf(usage), at);
+      try {
+        await limiter.settle(required(caller), tokensOf(usage), at > 0 ? at : undefined);
+      } catch (error) {
+        if (toFlotillaError(error).code !== 'invalid_request') throw error;
+        log.error('usage of nobody was reported and dropped', { requestId: caller?.requestId });
+      }
     },
     { consumer: 'rate-limiter' },
   );
