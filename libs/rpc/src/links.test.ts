@@ -1,8 +1,8 @@
-import { createServer, connect as connectTcp, type AddressInfo, type Socket } from 'node:net';
 import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { router, safety } from '@flotilla/contracts';
 import { FlotillaError, systemClock, type Clock } from '@flotilla/kernel';
+import { faultyProxy } from './faulty-proxy.fixture.ts';
 import { createMeshNetwork, type MeshNetwork, type MeshNetworkOptions } from './mesh-network.ts';
 import { countTo, event, failure, generate, guard, routerThat, safetyThat, texts, tracked } from './suite-services.ts';
 
@@ -184,7 +184,7 @@ describe('links', () => {
       held.enter();
       await held.ended;
     });
-    const proxy = await silenceable(server.address());
+    const proxy = await faultyProxy(server.address());
     const client = clientOf(proxy.address, { clock: hurriedClock });
     // Not idempotent, so that it is not tried again.
     expect(await texts(client.router.generate(generate()))).toHaveLength(3);
@@ -292,27 +292,4 @@ async function untilBoth(client: { generate(request: router.GenerateRequest): As
   for (let round = 0; round < 20; round += 1) {
     await Promise.all(Array.from({ length: 4 }, () => texts(client.generate(generate()))));
   }
-}
-
-/** A TCP proxy that can stop passing bytes on while its connections stay open. */
-async function silenceable(target: string) {
-  const { hostname, port } = new URL(`http://${target}`);
-  let silent = false;
-  const sockets = new Set<Socket>();
-  const proxy = createServer((near) => {
-    const far = connectTcp(Number(port), hostname);
-    sockets.add(near).add(far);
-    near.on('data', (data) => void (silent || far.write(data)));
-    far.on('data', (data) => void (silent || near.write(data)));
-    for (const socket of [near, far]) socket.on('error', () => socket.destroy());
-  });
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-  return {
-    address: `127.0.0.1:${(proxy.address() as AddressInfo).port}`,
-    silence: () => (silent = true),
-    async close() {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => proxy.close(resolve));
-    },
-  };
 }
