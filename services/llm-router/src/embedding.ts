@@ -3,7 +3,7 @@ import { FlotillaError, toFlotillaError } from '@flotilla/kernel';
 import type { Engines, Running } from './engines.ts';
 import { metricsOf } from './metrics.ts';
 import { lateFailure } from './providers/engine-errors.ts';
-import type { Exchange, Receiver } from './providers/exchange.ts';
+import { Exchange, type Receiver } from './providers/exchange.ts';
 import { EngineFailure, type EmbedAnswer } from './providers/provider.ts';
 import { WholeBody } from './providers/whole-body.ts';
 import type { Resolution } from './registry.ts';
@@ -108,7 +108,8 @@ class EmbedCall implements Receiver, Running, Watched {
     signal.addEventListener('abort', this, { once: true });
     engines.enter(this);
     engines.watchdog.add(this);
-    this.#exchange = engines.client.embed(target, body, target.headers(requestId), this);
+    this.#exchange = new Exchange(target, this, engines.watchdog);
+    engines.client.embed(this.#exchange, body, target.headers(requestId));
   }
 
   data(bytes: Buffer): void {

@@ -167,6 +167,14 @@ describe('a streamed answer', () => {
     expect(kinds(await router.generate())).toContain('failure');
   });
 
+  it.each(['abort', 'error'])('fails when the engine gives it up with the reason %s', async (reason) => {
+    const text = sse(chunk({ delta: { content: 'one' } })) + sse(chunk({ delta: {}, finish_reason: reason }));
+    const [router] = await over([(response) => response.end(text + sse(usageChunk) + sse('[DONE]'))]);
+    const events = await router.generate();
+    expect(kinds(events)).toEqual(['answerer', 'choices', 'failure']);
+    expect(choicesOf(events).map((choice) => choice.finishReason)).toEqual(['']);
+  });
+
   it('fails on an error in the stream after passing on what came before it', async () => {
     const text =
       sse(chunk({ delta: { content: 'one' } })) + sse({ error: { message: 'CUDA out of memory', code: 500 } });
@@ -440,6 +448,23 @@ describe('what an engine refuses', () => {
     fake.script = refuses(400, { error: { message: 'key sk-secret123456 may not do that' } });
     const second = await router.generate({ model: 'p/x' }).catch((error: unknown) => error);
     expect((second as Error).message).toBe('key … may not do that');
+  });
+
+  it('is told of a key that cannot be sent, without the key', async () => {
+    const fake = kept(await startFakeEngine(answers('fine')));
+    const file = {
+      providers: [
+        { name: 'p', kind: 'openai', base_url: `${fake.url}/v1`, api_key_env: 'KEY' },
+        { name: 'q', kind: 'openai', base_url: `${fake.url}/v1` },
+      ],
+      models: [{ name: 'm', targets: [{ provider: 'p' }], fallbacks: ['q/m'] }],
+    };
+    const router = kept(await startRouter({ file, env: { KEY: 'two\nlines' } }));
+    const refused = await router.generate({ model: 'p/x' }).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: 'engine_error' });
+    expect((refused as Error).message).not.toContain('lines');
+    // Failing at once, before anything is sent, is failing all the same: the fallback answers.
+    expect(textOf(await router.generate())).toBe('fine');
   });
 
   it('goes to no other engine when the request itself is wrong', async () => {

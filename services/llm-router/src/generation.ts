@@ -4,7 +4,7 @@ import type { Engines, Running } from './engines.ts';
 import type { Attempts } from './failover.ts';
 import { GenerationRecord } from './generation-record.ts';
 import { lateFailure, malformedFailure } from './providers/engine-errors.ts';
-import type { Exchange, Receiver } from './providers/exchange.ts';
+import { Exchange, type Receiver } from './providers/exchange.ts';
 import { EngineFailure, type AnswerDecoder } from './providers/provider.ts';
 import type { Resolution } from './registry.ts';
 import type { Target } from './target.ts';
@@ -164,7 +164,8 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
       this.#decoder = adapter.answer(this.#request.stream);
       this.#attemptedAt = this.#engines.clock.monotonic();
       const body = adapter.generateBody(target.model, this.#request);
-      this.#exchange = this.#engines.client.generate(target, body, headers, this);
+      this.#exchange = new Exchange(target, this, this.#engines.watchdog);
+      this.#engines.client.generate(this.#exchange, body, headers);
     } catch (error) {
       const refusal = toFlotillaError(error);
       // What this engine cannot do another may.

@@ -1,9 +1,7 @@
 import { Pool } from 'undici';
 import type { RouterConfig } from '../config.ts';
 import type { Endpoint } from '../endpoint.ts';
-import type { Target } from '../target.ts';
-import type { Watchdog } from '../watchdog.ts';
-import { Exchange, type Receiver } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
 
 interface Connection {
   readonly pool: Pool;
@@ -13,24 +11,23 @@ interface Connection {
 /** Milliseconds an idle connection is kept: less than uvicorn's 5 s, after which vLLM closes it. */
 const keepAliveMs = 4_000;
 
-/** The one place that makes addresses and connections. It takes targets only; see Target. */
+/** The one place that makes addresses and connections. It takes exchanges with targets only; see Target. */
 export class EngineClient {
   readonly #config: RouterConfig;
-  readonly #watchdog: Watchdog;
   /** By base URL; as many as there are endpoints. */
   readonly #connections = new Map<string, Connection>();
 
-  constructor(config: RouterConfig, watchdog: Watchdog) {
+  constructor(config: RouterConfig) {
     this.#config = config;
-    this.#watchdog = watchdog;
   }
 
-  generate(target: Target, body: string, headers: string[], receiver: Receiver): Exchange {
-    return this.#post(target, target.adapter.generatePath, body, headers, receiver);
+  /** Sends what the exchange's target is asked; it may fail, and tell so, before this returns. */
+  generate(exchange: Exchange, body: string, headers: string[]): void {
+    this.#post(exchange, exchange.target.adapter.generatePath, body, headers);
   }
 
-  embed(target: Target, body: string, headers: string[], receiver: Receiver): Exchange {
-    return this.#post(target, target.adapter.embedPath, body, headers, receiver);
+  embed(exchange: Exchange, body: string, headers: string[]): void {
+    this.#post(exchange, exchange.target.adapter.embedPath, body, headers);
   }
 
   /** Closes the connections to endpoints that are gone, when what runs on them has ended. */
@@ -49,22 +46,14 @@ export class EngineClient {
     await Promise.all(pools.map(({ pool }) => pool.destroy().catch(() => undefined)));
   }
 
-  #post(target: Target, path: string, body: string, headers: string[], receiver: Receiver): Exchange {
-    const exchange = new Exchange(target, receiver, this.#watchdog);
-    const { pool, pathname } = this.#connect(target.endpoint.facts.baseUrl);
+  #post(exchange: Exchange, path: string, body: string, headers: string[]): void {
+    const { adapter, endpoint } = exchange.target;
+    const { pool, pathname } = this.#connect(endpoint.facts.baseUrl);
     pool.dispatch(
       // Limits of time are the watchdog's.
-      {
-        path: target.adapter.basePath(pathname) + path,
-        method: 'POST',
-        headers,
-        body,
-        headersTimeout: 0,
-        bodyTimeout: 0,
-      },
+      { path: adapter.basePath(pathname) + path, method: 'POST', headers, body, headersTimeout: 0, bodyTimeout: 0 },
       exchange,
     );
-    return exchange;
   }
 
   #connect(baseUrl: string): Connection {

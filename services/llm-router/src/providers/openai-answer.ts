@@ -147,7 +147,9 @@ function textOnly(data: string): string | undefined {
   return choice && choiceOf(choice, choice.delta).content;
 }
 
+/** Throws for a choice that its engine gave up: vLLM says `abort` when it shuts down or was told to, OpenRouter `error`. */
 function choiceOf(choice: OpenAiChoice, piece: OpenAiPiece | null | undefined): chat.Choice {
+  if (choice.finish_reason === 'abort' || choice.finish_reason === 'error') throw cutFailure();
   const { role, content, reasoning_content, reasoning, tool_calls, refusal } = piece ?? {};
   return {
     index: choice.index ?? 0,
