@@ -264,7 +264,6 @@ describe('safety', () => {
 describe('engines', () => {
   it('that fail before the first choice fail the call', async () => {
     await start({
-      // eslint-disable-next-line require-yield
       generate: async function* () {
         throw new FlotillaError('engine_unavailable');
       },

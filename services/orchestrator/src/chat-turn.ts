@@ -35,6 +35,8 @@ export interface TurnParts {
 
 type ChatEvent = orchestrator.ChatEvent;
 
+const CONVERSATION_ID = /^[^\p{C}]{0,256}$/u;
+
 const within = (timeoutMs: number, context: CallContext) => ({
   timeoutMs: Math.min(timeoutMs, context.remainingMs()),
   signal: context.signal,
@@ -54,6 +56,10 @@ export class ChatTurn {
     if (request.messages.length === 0) {
       throw new FlotillaError('invalid_request', 'messages must not be empty.', { details: { param: 'messages' } });
     }
+    if (!CONVERSATION_ID.test(request.conversationId)) {
+      const message = 'conversation_id must be at most 256 printable characters.';
+      throw new FlotillaError('invalid_request', message, { details: { param: 'flotilla.conversation_id' } });
+    }
     this.#parts = parts;
     this.#request = request;
     this.#context = context;
@@ -69,7 +75,8 @@ export class ChatTurn {
     const started = clock.monotonic();
     const queue = new EventQueue(config.bufferedEvents);
     const onLeave = () => queue.end(new FlotillaError('cancelled'));
-    signal.addEventListener('abort', onLeave, { once: true });
+    if (signal.aborted) onLeave();
+    else signal.addEventListener('abort', onLeave, { once: true });
     let generation: Generation | undefined;
     // Until something else is known: the client may leave at any await.
     record.outcome = 'cancelled';

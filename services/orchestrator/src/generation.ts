@@ -14,6 +14,9 @@ export interface GenerationOptions {
   readonly preamble: () => void;
 }
 
+/** Pieces of one choice that may wait for the guard; beyond it the engine is not read on. */
+const MAX_UNGUARDED = 1_024;
+
 interface Lane {
   readonly guard: ChoiceGuard;
   /** Pieces that held something: an engine that streams sends at most one token in a piece. */
@@ -32,6 +35,7 @@ export class Generation {
   readonly #lanes: Lane[] = [];
   readonly #iterator: AsyncIterator<router.GenerateEvent>;
   #stopped = false;
+  #stopReading: (() => void) | undefined;
   #blocked = false;
   #failure: unknown;
   #told = false;
@@ -45,7 +49,10 @@ export class Generation {
   async run(): Promise<void> {
     const { queue } = this.#options;
     try {
-      await this.#read();
+      await new Promise<void>((resolve, reject) => {
+        this.#stopReading = resolve;
+        this.#read().then(resolve, reject);
+      });
       for (const lane of this.#lanes) await lane?.guard.flush();
       if (this.#failure !== undefined) throw this.#failure;
       queue.end();
@@ -65,12 +72,14 @@ export class Generation {
     this.#stopped = true;
     // The engine is told; whether it has ended is nothing to wait for.
     this.#iterator.return?.().catch(() => undefined);
+    this.#stopReading?.();
   }
 
   async #read(): Promise<void> {
     while (!this.#stopped) {
       const room = this.#options.queue.room();
       if (room) await room;
+      for (const lane of this.#lanes) if (lane && lane.guard.waiting > MAX_UNGUARDED) await lane.guard.idle();
       let result: IteratorResult<router.GenerateEvent>;
       try {
         result = await this.#iterator.next();

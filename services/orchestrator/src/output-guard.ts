@@ -1,4 +1,5 @@
 import { safety, type chat, type common } from '@flotilla/contracts';
+import { joinLogprobs, LogprobsHold } from './logprobs-hold.ts';
 import { applyPolicy, type OnTimeout, type SafetyClient } from './safety-policy.ts';
 
 export interface GuardOptions {
@@ -36,8 +37,8 @@ const hasMore = ({ role, reasoning, toolCallsJson, refusal, logprobsJson, finish
 
 /**
  * Guards the text of one choice. One call is in flight at a time; pieces that come meanwhile go together with the next
- * one, so calls grow just as the guard slows down. Everything that is not text keeps its place in the order. The pieces
- * that wait are bounded by what the stream's queue lets its producer read.
+ * one, so calls grow just as the guard slows down. Everything that is not text keeps its place in the order, but for
+ * token probabilities, which spell the text out and go where it goes.
  */
 export class ChoiceGuard {
   readonly index: number;
@@ -48,6 +49,8 @@ export class ChoiceGuard {
   #failures = 0;
   #closed = false;
   #flushing = false;
+  #redacted = false;
+  #logprobs: LogprobsHold | undefined;
   #running: Promise<void> | undefined;
 
   constructor(index: number, options: GuardOptions, listener: GuardListener) {
@@ -62,6 +65,11 @@ export class ChoiceGuard {
     this.#running ??= this.#run();
   }
 
+  /** Pieces that wait for the call in flight: whoever pushes stops reading when they are many. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** Resolves when all that was pushed is released. */
   idle(): Promise<void> {
     return this.#running ?? NONE;
@@ -69,7 +77,7 @@ export class ChoiceGuard {
 
   /** Releases what is held: the text ended without a finish reason. */
   flush(): Promise<void> {
-    if (this.#state?.held || this.#waiting.length > 0) {
+    if (this.#state?.held || this.#running) {
       this.#flushing = true;
       this.push({ ...emptyChoice, index: this.index });
     }
@@ -108,12 +116,27 @@ export class ChoiceGuard {
       this.#listener.blocked(this);
       return;
     }
+    const logprobsJson = this.#logprobsOf(batch);
     for (let at = 0; at < batch.length; at += 1) {
       const choice = batch[at]!;
       const content = at === lastText ? guarded : '';
-      if (content === '' && !hasMore(choice)) continue;
-      this.#listener.release(choice.content === content ? choice : { ...choice, content });
+      if (choice.content === content && choice.logprobsJson === '' && (logprobsJson === '' || at !== lastText)) {
+        if (content !== '' || hasMore(choice)) this.#listener.release(choice);
+        continue;
+      }
+      const released = { ...choice, content, logprobsJson: at === lastText ? logprobsJson : '' };
+      if (content !== '' || hasMore(released)) this.#listener.release(released);
     }
+  }
+
+  /** The probabilities of what this batch releases. */
+  #logprobsOf(batch: readonly chat.Choice[]): string {
+    if (this.#logprobs === undefined) {
+      if (batch.every((choice) => choice.logprobsJson === '')) return '';
+      this.#logprobs = new LogprobsHold();
+    }
+    for (const { content, logprobsJson } of batch) this.#logprobs.add(content.length, logprobsJson);
+    return joinLogprobs(this.#logprobs.released(this.#state?.held.length ?? 0, this.#redacted));
   }
 
   /** The text that may go out; undefined: none, the rules end the answer. */
@@ -125,6 +148,7 @@ export class ChoiceGuard {
         this.#failures = 0;
         if (response.action === safety.Action.BLOCK) return undefined;
         this.#state = response.state;
+        this.#redacted = response.action === safety.Action.REDACT;
         return response.release;
       } catch (error) {
         this.#failures += 1;
@@ -132,6 +156,7 @@ export class ChoiceGuard {
         this.#listener.unchecked();
       }
     }
+    this.#redacted = false;
     const unguarded = (this.#state?.held ?? '') + text;
     this.#state = { context: ((this.#state?.context ?? '') + unguarded).slice(-CONTEXT_LENGTH), held: '' };
     return unguarded;
