@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { keysChanged } from '@flotilla/bus';
 import { openDatabase, type Database } from '@flotilla/database';
 import { until } from '@flotilla/testkit';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import OpenAI from 'openai';
 import { choice, devKey, finished, saysAndWaits, startPlatform, type Behind } from './platform.fixture.ts';
 
@@ -71,6 +73,31 @@ describe('the gateway', () => {
       text += Buffer.from(part.value).toString();
     expect(text).toContain('data: [DONE]');
     await drained;
+    await platform.stop();
+  });
+
+  it('refuses a chat that comes over a kept connection while it drains, and closes that connection', async () => {
+    const platform = await startPlatform({}, { database });
+    const parts = inTwoParts();
+    platform.behind.chat = parts.chat;
+    const { port, hostname } = new URL(platform.url);
+    const text = JSON.stringify({ ...body, stream: true });
+    const request = `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${devKey}\r\ncontent-type: application/json\r\ncontent-length: ${text.length}\r\n\r\n${text}`;
+    let answer = '';
+    const socket = connect(Number(port), hostname);
+    socket.on('data', (data) => (answer += data.toString()));
+    // A connection that closes under a request that is on its way is reset; clients try another.
+    socket.on('error', () => undefined);
+    socket.write(request);
+    await until(() => answer.includes('"a"'));
+    const drained = platform.gateway.drain!(new AbortController().signal);
+    socket.write(request);
+    parts.finish();
+    await until(() => socket.closed);
+    await drained;
+    const [first, second] = answer.split('HTTP/1.1 ').slice(1);
+    expect(first).toContain('[DONE]');
+    expect(second ?? '503').toContain('503');
     await platform.stop();
   });
 
@@ -158,6 +185,19 @@ describe('the gateway', () => {
     // The kernel's socket buffers and the client's own take some; 1.6 GB were to be had.
     expect(sent).toBeLessThan(4_000);
     await reader.cancel();
+    await platform.stop();
+  });
+
+  it('serves a request that also offers h2c, as Java does', async () => {
+    const platform = await startPlatform({}, { database });
+    const { port, hostname } = new URL(platform.url);
+    const socket = connect(Number(port), hostname);
+    socket.write(
+      'GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n\r\n',
+    );
+    const [data] = (await once(socket, 'data')) as [Buffer];
+    expect(data.toString()).toMatch(/^HTTP\/1\.1 200 /);
+    socket.destroy();
     await platform.stop();
   });
 

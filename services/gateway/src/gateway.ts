@@ -25,6 +25,7 @@ import type { GatewayConfig } from './config.ts';
 import { followKeyChanges } from './gateway.events.ts';
 import { GatewayModule } from './gateway.module.ts';
 import type { Edge } from './http/edge.ts';
+import { InFlight } from './http/in-flight.ts';
 import { createHttpAdapter, type EdgeAdapter } from './http/server.ts';
 import { ChatSocket } from './routes/chat-socket/chat-socket.ts';
 
@@ -66,6 +67,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
     ...{ clock, timeoutMs: config.chatTimeoutMs, maxConcurrent: config.maxConcurrentChats },
   });
 
+  const inFlight = new InFlight();
   let adapter: EdgeAdapter | undefined;
   let app: NestFastifyApplication | undefined;
   let keyChanges: Subscription | undefined;
@@ -73,7 +75,8 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
   let ending = false;
 
   const edge: Edge = {
-    ...{ config, clock, random, keys, turns },
+    ...{ config, clock, random, keys, turns, inFlight },
+    ending: () => ending,
     orchestrator: rpc.client(orchestrator.OrchestratorDefinition),
     rag: rpc.client(rag.RagDefinition),
     router: rpc.client(router.RouterDefinition),
@@ -106,7 +109,8 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
       const server = adapter?.getHttpServer();
       // No new connections; those under way finish, idle ones close.
       server?.close();
-      await Promise.all([turns.drain(signal), socket.drain(signal)]);
+      turns.refuse();
+      await Promise.all([inFlight.idle(signal), socket.drain(signal)]);
       server?.closeIdleConnections();
     },
     async stop() {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { migrate, openDatabase, type Database } from '@flotilla/database';
+import { expectPrismaAgrees } from '@flotilla/database/testing';
 import { createFakeClock } from '@flotilla/testkit';
 import path from 'node:path';
 import { ApiKeys } from './api-keys.ts';
@@ -93,5 +94,12 @@ describe('an API key', () => {
     await expect(keys.verify('sk-unknown')).rejects.toMatchObject({ code: 'unavailable' });
     await clock.advance(700_000);
     await expect(keys.verify(key)).rejects.toMatchObject({ code: 'unavailable' });
+  });
+});
+
+describe('the tables of keys', () => {
+  it('are what the Prisma schema says', async () => {
+    const prismaSchema = path.join(import.meta.dirname, '../../prisma/schema.prisma');
+    await expectPrismaAgrees(database, { schema: 'gateway', prismaSchema });
   });
 });

@@ -2,6 +2,7 @@ import type { common, orchestrator } from '@flotilla/contracts';
 import type { Clock, ErrorCode } from '@flotilla/kernel';
 import { FlotillaError, toFlotillaError } from '@flotilla/kernel';
 import type { Client } from '@flotilla/rpc';
+import { counter, histogram, llmSeconds } from '@flotilla/telemetry';
 import type { Admission, Grant } from '../admission/admission.ts';
 import type { ChatBody } from './chat-body.ts';
 
@@ -26,6 +27,29 @@ export interface TurnsOptions {
   maxConcurrent: number;
 }
 
+const firstChoice = histogram({
+  name: 'flotilla_gateway_time_to_first_choice_seconds',
+  description: 'From the admission of a chat to the first piece of its answer; not streamed: to the whole answer',
+  unit: 's',
+  buckets: llmSeconds,
+});
+const firstToken = firstChoice.bind({ stream: 'true' });
+const wholeAnswer = firstChoice.bind({ stream: 'false' });
+const tokens = counter({
+  name: 'flotilla_gateway_tokens_total',
+  description: 'Tokens of finished chats as the engines counted them',
+  unit: '{token}',
+});
+const promptTokens = tokens.bind({ type: 'input' });
+const completionTokens = tokens.bind({ type: 'output' });
+
+type Finished = Extract<orchestrator.ChatEvent['event'], { $case: 'finished' }>;
+
+function countTokens({ value: { usage } }: Finished): void {
+  promptTokens.add(usage?.promptTokens ?? 0);
+  completionTokens.add(usage?.completionTokens ?? 0);
+}
+
 /** With these, tokens may have been generated: the orchestrator says what was used, not we. */
 const mayHaveGenerated: ReadonlySet<ErrorCode> = new Set([
   'cancelled',
@@ -38,13 +62,8 @@ const mayHaveGenerated: ReadonlySet<ErrorCode> = new Set([
 export class Turns {
   #running = 0;
   #refusing = false;
-  #idle: (() => void) | undefined;
 
   constructor(private readonly options: TurnsOptions) {}
-
-  get running(): number {
-    return this.#running;
-  }
 
   /**
    * Admits a chat and runs `use` with it. Throws `overloaded` when too many are under way, `rate_limit_exceeded` when a
@@ -67,18 +86,12 @@ export class Turns {
       return await use({ id, created, body, grant, events: this.#events(caller, body, grant, signal) });
     } finally {
       this.#running -= 1;
-      if (this.#running === 0) this.#idle?.();
     }
   }
 
-  /** Refuses new chats; resolves when none is under way or the signal aborts. */
-  drain(signal: AbortSignal): Promise<void> {
+  /** From now on there are no new chats. */
+  refuse(): void {
     this.#refusing = true;
-    if (this.#running === 0 || signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#idle = resolve;
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    });
   }
 
   async *#events(
@@ -99,11 +112,18 @@ export class Turns {
       retrieval: body.retrieval,
       reservedTokens: grant.reservedTokens,
     };
+    const { orchestrator, timeoutMs, clock } = this.options;
+    const startedAt = clock.monotonic();
     let begun = false;
+    let answering = false;
     try {
-      const { orchestrator, timeoutMs } = this.options;
       for await (const event of orchestrator.chat(request, { timeoutMs, signal })) {
         begun = true;
+        const kind = event.event?.$case;
+        if (kind === 'choices' && !answering) {
+          answering = true;
+          (body.stream ? firstToken : wholeAnswer).record((clock.monotonic() - startedAt) / 1_000);
+        } else if (kind === 'finished') countTokens(event.event as Finished);
         yield event;
       }
     } catch (error) {

@@ -4,6 +4,7 @@ import type { Client } from '@flotilla/rpc';
 import type { ApiKeys } from '../access/api-keys.ts';
 import type { Turns } from '../chat/turns.ts';
 import type { GatewayConfig } from '../config.ts';
+import type { InFlight } from './in-flight.ts';
 
 /** What routes work with. */
 export interface Edge {
@@ -15,6 +16,9 @@ export interface Edge {
   readonly orchestrator: Client<orchestrator.OrchestratorDefinition>;
   readonly rag: Client<rag.RagDefinition>;
   readonly router: Client<router.RouterDefinition>;
+  readonly inFlight: InFlight;
+  /** True from the beginning of the drain: connections are not kept for another request. */
+  ending(): boolean;
   /** True while this gateway takes work and what stands behind it is ready. */
   ready(): Promise<boolean>;
   /** Prometheus text. */

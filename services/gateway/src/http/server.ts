@@ -58,6 +58,8 @@ export function createHttpAdapter(edge: Edge): EdgeAdapter {
       requestTimeout: config.receiveTimeoutMs,
       // Node looks at its timeouts only this often; its default of 30 s would lengthen them by as much.
       connectionsCheckingInterval: Math.min(config.headersTimeoutMs, 1_000),
+      // Java's client offers h2c on every request: what is not a WebSocket is served as the request it also is.
+      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
     },
     routerOptions: { maxParamLength: longestParameter },
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
@@ -73,8 +75,11 @@ export function createHttpAdapter(edge: Edge): EdgeAdapter {
   app.addHook('onRequest', (request, reply, done) => {
     const exchange = begin(request, reply);
     requestLog.began();
+    edge.inFlight.begin();
+    if (edge.ending()) exchange.headers.push('connection', 'close');
     reply.raw.once('close', () => {
       exchange.close();
+      edge.inFlight.end();
       const status = reply.raw.writableFinished ? reply.raw.statusCode : 499;
       const route = request.routeOptions.url ?? '(unknown)';
       requestLog.ended(exchange, request.method, route, status, edge.clock.monotonic() - exchange.startedAt);
