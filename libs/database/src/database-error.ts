@@ -9,7 +9,11 @@ export function sqlState(error: unknown): string | undefined {
 
 /** SQLSTATE by code or class: https://www.postgresql.org/docs/18/errcodes-appendix.html */
 const byState: Record<string, ErrorCode> = {
-  '08': 'unavailable', // connection exceptions
+  '08000': 'unavailable', // connection exceptions (08P01 is not one: our own message was wrong)
+  '08001': 'unavailable',
+  '08003': 'unavailable',
+  '08004': 'unavailable',
+  '08006': 'unavailable',
   '53': 'unavailable', // no connections, memory or disk left
   '57P01': 'unavailable', // the server shuts down
   '57P02': 'unavailable', // the server crashed

@@ -1,13 +1,63 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { startChild } from '@flotilla/testkit';
 import { databaseContract } from './database.contract.fixture.ts';
-import { openDatabase } from './index.ts';
+import { openDatabase, type Database } from './index.ts';
 
 describe('PGlite', () => {
   databaseContract(() => openDatabase('pglite://memory'));
+
+  describe('with prepared statements', () => {
+    let database: Database;
+    beforeAll(async () => {
+      database = await openDatabase('pglite://memory');
+    });
+    afterAll(() => database.close());
+
+    it('sees a table that was changed or made anew since', async () => {
+      const read = () => database.query('select * from item where id = $1', ['1']);
+      const write = () => database.query('insert into item values ($1)', ['1']);
+      await database.query('drop table if exists item; create table item (id text)');
+      await write();
+      expect(await read()).toEqual([{ id: '1' }]);
+      await database.query(`alter table item add note text default 'new'`);
+      expect(await read()).toEqual([{ id: '1', note: 'new' }]);
+      await database.query('drop table item; create table item (id int)');
+      await write();
+      expect(await read()).toEqual([{ id: 1 }]);
+    });
+
+    it('fails the transaction that meets such a table, and works in the next', async () => {
+      await database.query('drop table if exists item; create table item (id int)');
+      const read = () => database.transaction((tx) => tx.query('select * from item where id > $1', [0]));
+      await read();
+      await database.query('alter table item add note text');
+      await expect(read()).rejects.toThrow(/cached plan/);
+      expect(await read()).toEqual([]);
+    });
+
+    it('keeps a bounded number of them, and all still work', async () => {
+      const ask = (n: number) => database.query(`select $1::int + ${n} as sum`, [1]);
+      for (let n = 0; n < 300; n += 1) expect(await ask(n)).toEqual([{ sum: n + 1 }]);
+      expect(await ask(0)).toEqual([{ sum: 1 }]);
+      const [kept] = await database.query<{ count: number }>('select count(*) as count from pg_prepared_statements');
+      expect(kept!.count).toBeLessThanOrEqual(256);
+    });
+
+    it('says what is wrong with one and goes on', async () => {
+      await expect(database.query('select nonsense from nowhere', [])).rejects.toThrow(/nowhere/);
+      await expect(database.query('select 1 / $1::int', [0])).rejects.toThrow(/division by zero/);
+      await expect(database.query('select $1::int', [])).rejects.toThrow(/requires 1/);
+      expect(await database.query('select $1::int as one', [1])).toEqual([{ one: 1 }]);
+    });
+
+    it('refuses a transaction that has ended', async () => {
+      const tx = await database.transaction(async (open) => open);
+      await expect(tx.query('select $1::int', [1])).rejects.toThrow(/has ended/);
+    });
+  });
 
   describe('in a folder', () => {
     let dir: string;

@@ -1,12 +1,13 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { PGlite, types, type Transaction } from '@electric-sql/pglite';
+import { PGlite, types, type Results, type Transaction } from '@electric-sql/pglite';
 import { vector } from '@electric-sql/pglite-pgvector';
 import { lockDataDir } from './data-dir-lock.ts';
 import type { Database, Queryable } from './database.ts';
 import { fromPostgres } from './database-error.ts';
 import { TransactionGuard } from './inside-transaction.ts';
 import { readImage, storeImage } from './pglite-image.ts';
+import { PgliteStatements } from './pglite-statements.ts';
 import { prismaPglite } from './prisma-pglite.ts';
 import { parseTimestamp } from './result-types.ts';
 
@@ -51,16 +52,27 @@ async function create(dataDir: string, isNew: boolean): Promise<PGlite> {
 
 function pgliteDatabase(pglite: PGlite, onClosed: () => void): Database {
   const guard = new TransactionGuard();
+  const statements = new PgliteStatements(pglite);
   let closing: Promise<void> | undefined;
   return {
     kind: 'pglite',
     async query<Row>(sql: string, parameters?: readonly unknown[]) {
       guard.check();
-      return rows<Row>(pglite, sql, parameters);
+      try {
+        if (parameters === undefined) return lastRows<Row>(await pglite.exec(sql));
+        await pglite._checkReady();
+        return await pglite._runExclusiveTransaction(() => statements.run<Row>(sql, parameters, false));
+      } catch (error) {
+        throw fromPostgres(error);
+      }
     },
     async transaction(run) {
       guard.check();
-      return guard.run(() => pglite.transaction((tx) => run(queryable(tx))));
+      try {
+        return await guard.run(() => pglite.transaction((tx) => run(queryable(tx, statements))));
+      } catch (error) {
+        throw fromPostgres(error);
+      }
     },
     prismaAdapter: () => prismaPglite(pglite),
     async ready() {
@@ -70,15 +82,20 @@ function pgliteDatabase(pglite: PGlite, onClosed: () => void): Database {
   };
 }
 
-function queryable(tx: Transaction): Queryable {
-  return { query: (sql, parameters) => rows(tx, sql, parameters) };
+function queryable(tx: Transaction, statements: PgliteStatements): Queryable {
+  return {
+    async query<Row>(sql: string, parameters?: readonly unknown[]) {
+      try {
+        if (parameters === undefined) return lastRows<Row>(await tx.exec(sql));
+        if (tx.closed) throw new Error('the transaction has ended');
+        return await statements.run<Row>(sql, parameters, true);
+      } catch (error) {
+        throw fromPostgres(error);
+      }
+    },
+  };
 }
 
-async function rows<Row>(on: PGlite | Transaction, sql: string, parameters?: readonly unknown[]): Promise<Row[]> {
-  try {
-    if (parameters === undefined) return ((await on.exec(sql)).at(-1)?.rows ?? []) as Row[];
-    return (await on.query<Row>(sql, parameters as unknown[])).rows;
-  } catch (error) {
-    throw fromPostgres(error);
-  }
+function lastRows<Row>(results: Results[]): Row[] {
+  return (results.at(-1)?.rows ?? []) as Row[];
 }
