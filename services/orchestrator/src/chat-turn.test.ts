@@ -325,7 +325,8 @@ describe('engines', () => {
     const rows = await oneUsage(call);
     expect(rows).toMatchObject([{ outcome: 'cancelled', estimated: true, completion_tokens: 3 }]);
     const [turn] = await database.query<{ messages: { content: string }[]; outcome: string }>(
-      `select messages, outcome from orchestrator.turns where conversation_id = 'left'`,
+      `select messages, outcome from orchestrator.turns join orchestrator.usage using (org_id, request_id)
+       where conversation_id = 'left'`,
     );
     expect({ outcome: turn!.outcome, answer: turn!.messages.at(-1)!.content }).toEqual({
       outcome: 'cancelled',

@@ -44,7 +44,7 @@ export class OrchestratorModule {
           inject: [Outbox],
           useFactory: (outbox: Outbox) =>
             new TurnJournal({
-              ...{ store, clock, onWritten: (rows) => outbox.offer(rows), claimMs: config.outboxClaimMs },
+              ...{ store, clock, onWritten: (row) => outbox.offer(row), claimMs: config.outboxClaimMs },
               ...{ maxRows: config.commitRows, waitMs: config.usageWaitMs, maxPending: config.pendingRows },
             }),
         },

@@ -90,8 +90,8 @@ describe('the outbox', () => {
     await platform.stop();
     platform = undefined;
     await database.query(
-      `insert into orchestrator.outbox (topic, event_id, payload)
-       select 'usage.recorded', 'shared-' || n, '{"model":"m"}' from generate_series(1, 600) as n`,
+      `insert into orchestrator.outbox (events)
+       select '[{"topic":"usage.recorded","eventId":"shared-' || n || '","payload":{"model":"m"}}]' from generate_series(1, 60) as n`,
       [],
     );
     const published: string[] = [];
@@ -105,8 +105,8 @@ describe('the outbox', () => {
     );
     await Promise.all(replicas.map((replica) => replica.wake(true)));
     await Promise.all(replicas.map((replica) => replica.stop()));
-    expect(new Set(published).size).toBe(600);
-    expect(published).toHaveLength(600);
+    expect(new Set(published).size).toBe(60);
+    expect(published).toHaveLength(60);
     expect(await waiting()).toBe(0);
   });
 });

@@ -1,5 +1,4 @@
-import type { Clock, Timer } from '@flotilla/kernel';
-import { toFlotillaError } from '@flotilla/kernel';
+import { toFlotillaError, type Clock, type Timer } from '@flotilla/kernel';
 import { logger } from '@flotilla/telemetry';
 import { published } from './orchestrator.metrics.ts';
 import type { OutboxEvent, OutboxRow, OutboxStore } from './turn-store.ts';
@@ -15,10 +14,12 @@ export interface OutboxOptions {
   readonly claimMs: number;
 }
 
-/** Events published at a time. */
-const GROUP = 256;
-/** Events of this replica that wait in memory; further ones wait in the database until their claim ends. */
-const MAX_READY = 10_000;
+/** Commits published at a time; one has the events of 256 calls at most. */
+const GROUP = 4;
+/** Commits of this replica that wait in memory; further ones wait in the database until their claim ends. */
+const MAX_READY = 256;
+/** Acknowledged commits that are deleted together; until the next poll they may wait for each other. */
+const REMOVED_TOGETHER = 32;
 
 /**
  * Takes events from the database to the bus, in order, and deletes what the bus acknowledged. Rows written here are handed
@@ -28,6 +29,7 @@ const MAX_READY = 10_000;
 export class Outbox {
   readonly #options: OutboxOptions;
   #ready: OutboxRow[] = [];
+  #acknowledged: string[] = [];
   #working: Promise<void> | undefined;
   #poll: Timer | undefined;
   #away = false;
@@ -42,14 +44,14 @@ export class Outbox {
     void this.wake(true);
   }
 
-  /** Rows that this replica has just written and holds the claim on. */
-  offer(rows: readonly OutboxRow[]): void {
-    if (this.#ready.length + rows.length > MAX_READY) return;
-    for (const row of rows) this.#ready.push(row);
+  /** A row that this replica has just written and holds the claim on. */
+  offer(row: OutboxRow): void {
+    if (this.#ready.length >= MAX_READY) return;
+    this.#ready.push(row);
     if (!this.#away) void this.wake(false);
   }
 
-  /** Publishes what waits; resolves when nothing is left or the bus does not take it. */
+  /** Publishes what waits, with `look` also what waits in the database; resolves when nothing is left or the bus does not take it. */
   wake(look: boolean): Promise<void> {
     return (this.#working ??= this.#work(look).finally(() => {
       this.#working = undefined;
@@ -59,19 +61,20 @@ export class Outbox {
   }
 
   /** Publishes what there is and takes no more. */
-  async stop(signal?: AbortSignal): Promise<void> {
+  async stop(): Promise<void> {
     this.#poll?.cancel();
     this.#poll = undefined;
-    await this.#working;
-    if (!signal?.aborted) await this.wake(true);
+    while (this.#working) await this.#working;
+    await this.wake(true);
   }
 
   async #work(look: boolean): Promise<void> {
     try {
       for (;;) {
         const group = await this.#next(look);
-        if (group.length === 0 || !(await this.#publishGroup(group))) return;
+        if (group.length === 0 || !(await this.#publishGroup(group))) break;
       }
+      if (look || this.#acknowledged.length >= REMOVED_TOGETHER) await this.#remove();
     } catch (error) {
       log.warn('the outbox could not be read or written', { code: toFlotillaError(error).code });
     }
@@ -88,21 +91,34 @@ export class Outbox {
   }
 
   async #publishGroup(group: readonly OutboxRow[]): Promise<boolean> {
-    const { store, publish } = this.#options;
     // Handed to the bus in order, and acknowledged in any.
-    const results = await Promise.allSettled(group.map((row) => publish(row)));
-    const done = group.filter((_, at) => results[at]!.status === 'fulfilled');
-    for (const { topic } of done) published.add(1, { topic });
-    if (done.length > 0) await store.remove(done.map(({ id }) => id));
-    if (done.length === group.length) {
-      this.#away = false;
-      return true;
-    }
+    const results = await Promise.allSettled(group.map((row) => this.#publishRow(row)));
+    const left = group.filter((_, at) => results[at]!.status === 'rejected');
+    for (const row of group) if (!left.includes(row)) this.#acknowledged.push(row.id);
+    this.#away = left.length > 0;
+    if (!this.#away) return true;
     // The bus is away: what waits goes back to the database, where the next poll finds it in order.
-    this.#away = true;
-    const left = [...group.filter((row) => !done.includes(row)), ...this.#ready.splice(0)];
-    log.warn('the bus did not take events; they wait in the database', { events: left.length });
-    await store.release(left.map(({ id }) => id));
+    const waiting = [...left, ...this.#ready.splice(0)];
+    log.warn('the bus did not take events; they wait in the database', { commits: waiting.length });
+    await this.#options.store.release(waiting.map(({ id }) => id));
     return false;
+  }
+
+  async #publishRow({ events }: OutboxRow): Promise<void> {
+    await Promise.all(events.map((event) => this.#options.publish(event)));
+    for (const { topic } of events) published.add(1, { topic });
+  }
+
+  async #remove(): Promise<void> {
+    if (this.#acknowledged.length === 0) return;
+    const ids = this.#acknowledged;
+    this.#acknowledged = [];
+    try {
+      await this.#options.store.remove(ids);
+    } catch (error) {
+      // Published again when their claim ends, were they forgotten here.
+      this.#acknowledged.push(...ids);
+      throw error;
+    }
   }
 }

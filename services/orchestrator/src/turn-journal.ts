@@ -10,8 +10,8 @@ const log = logger('orchestrator');
 export interface JournalOptions {
   readonly store: TurnStore;
   readonly clock: Clock;
-  /** Told of the outbox rows of each commit. */
-  readonly onWritten: (rows: readonly OutboxRow[]) => void;
+  /** Told of the outbox row of each commit. */
+  readonly onWritten: (row: OutboxRow) => void;
   readonly maxRows: number;
   /** Milliseconds that rows nobody waits for wait for company. */
   readonly waitMs: number;
@@ -35,9 +35,9 @@ export class TurnJournal {
   #retry: Timer | undefined;
 
   constructor(options: JournalOptions) {
-    const { store, clock, maxRows, waitMs, maxPending, claimMs, onWritten } = options;
+    const { clock, maxRows, waitMs, maxPending } = options;
     this.#options = options;
-    const write = async (rows: TurnRow[]) => onWritten(await store.write(rows, claimMs));
+    const write = (rows: TurnRow[]) => this.#write(rows);
     this.#awaited = groupedWriter({ write, maxRows, maxWaitMs: 0, maxPending, clock });
     this.#background = groupedWriter({ write, maxRows, maxWaitMs: waitMs, maxPending, clock });
   }
@@ -68,6 +68,12 @@ export class TurnJournal {
       log.error('usage is lost: the database did not take it', { rows: this.#refused.length });
   }
 
+  async #write(rows: readonly TurnRow[]): Promise<void> {
+    const { store, claimMs, onWritten } = this.#options;
+    const events = await store.write(rows, claimMs);
+    if (events) onWritten(events);
+  }
+
   #keep(row: TurnRow): void {
     if (this.#refused.length >= this.#options.maxPending) {
       log.error('usage is lost: too much waits for the database', { requestId: row.caller.requestId });
@@ -80,13 +86,12 @@ export class TurnJournal {
 
   async #writeRefused(): Promise<void> {
     this.#retry = undefined;
-    const { store, claimMs, onWritten } = this.#options;
     const rows = this.#refused;
     this.#refused = [];
     for (let at = 0; at < rows.length; at += 1) {
       try {
         // One by one: a row that cannot be written holds up no other.
-        onWritten(await store.write([rows[at]!], claimMs));
+        await this.#write([rows[at]!]);
       } catch (error) {
         const state = sqlState(error);
         if (state?.startsWith('22') || state?.startsWith('23')) {

@@ -7,16 +7,19 @@ export type OutboxEvent =
   | { readonly topic: 'usage.recorded'; readonly eventId: string; readonly payload: events.UsageRecorded }
   | { readonly topic: 'turn.saved'; readonly eventId: string; readonly payload: events.TurnSaved };
 
-/** An event of the outbox. `id` orders it. */
-export type OutboxRow = OutboxEvent & { readonly id: string };
+/** The events of one commit, in order. `id` orders commits. */
+export interface OutboxRow {
+  readonly id: string;
+  readonly events: readonly OutboxEvent[];
+}
 
 /** Where turns, usage and the outbox are kept. */
 export interface TurnStore {
   /**
    * Writes usage, turns and outbox rows of a group, all or nothing. A call that was written before (same organisation and
-   * request id) is left as it is. The outbox rows it answers are this replica's to publish for `claimMs`.
+   * request id) is left as it is. The outbox row it answers is this replica's to publish for `claimMs`; undefined when nothing was new.
    */
-  write(rows: readonly TurnRow[], claimMs: number): Promise<readonly OutboxRow[]>;
+  write(rows: readonly TurnRow[], claimMs: number): Promise<OutboxRow | undefined>;
   history(orgId: string, conversationId: string, turns: number): Promise<History>;
   /** The saved turns, oldest first; at most the last 1,000. Undefined: no such conversation of this organisation. */
   conversation(orgId: string, conversationId: string): Promise<orchestrator.Conversation | undefined>;
@@ -29,4 +32,9 @@ export interface OutboxStore {
   remove(ids: readonly string[]): Promise<void>;
   /** Gives them back. */
   release(ids: readonly string[]): Promise<void>;
+}
+
+/** Names a call among those of all organisations. */
+export function callKey({ orgId, requestId }: { orgId: string; requestId: string }): string {
+  return `${orgId}\n${requestId}`;
 }

@@ -15,13 +15,6 @@ create table turns (
   request_id text not null,
   messages jsonb not null,
   citations jsonb not null,
-  model text not null,
-  provider text not null,
-  outcome text not null,
-  prompt_tokens integer not null,
-  completion_tokens integer not null,
-  cached_tokens integer not null,
-  estimated boolean not null,
   created_at timestamptz(3) not null,
   unique (org_id, request_id),
   foreign key (org_id, conversation_id) references conversations (org_id, id) on delete cascade
@@ -48,8 +41,7 @@ create table usage (
 
 create table outbox (
   id bigserial primary key,
-  topic text not null,
-  event_id text not null,
-  payload jsonb not null,
+  events text not null,
+  fresh text[],
   claimed_until timestamptz(3)
 );
