@@ -83,20 +83,26 @@ describe('PGlite', () => {
       await (await openDatabase(`pglite://${dir}`)).close();
     });
 
-    it('is free again after its process was killed, and is not half made', async () => {
+    it('keeps what was committed and is free again when its process is killed', async () => {
       const source = `
-        import { lockDataDir } from ${JSON.stringify(path.join(import.meta.dirname, 'data-dir-lock.ts'))};
-        lockDataDir(${JSON.stringify(dir)});
-        console.log('locked');
-        setInterval(() => {}, 1000);`;
+        const { openDatabase } = await import(${JSON.stringify(new URL('./index.ts', import.meta.url).href)});
+        const database = await openDatabase(${JSON.stringify(`pglite://${dir}`)});
+        await database.query('create table kept (id int)');
+        for (let id = 0; id < 50; id += 1) await database.query('insert into kept values ($1)', [id]);
+        console.log('written');`;
       const holder = await startChild({
         command: process.execPath,
-        args: ['--input-type=module', '-e', source],
-        ready: { line: /^locked$/ },
+        args: ['--conditions=flotilla-source', '--input-type=module', '-e', source],
+        ready: { line: /^written$/ },
       });
       await expect(openDatabase(`pglite://${dir}`)).rejects.toThrow(/in use by another process/);
       await holder.kill();
+      const database = await openDatabase(`pglite://${dir}`);
+      expect(await database.query('select count(*) as count from kept')).toEqual([{ count: 50 }]);
+      await database.close();
+    });
 
+    it('is made anew when its first start was cut off', async () => {
       mkdirSync(path.join(dir, 'cluster'));
       writeFileSync(path.join(dir, 'cluster/PG_VERSION'), '18\n');
       writeFileSync(path.join(dir, 'creating'), '');
