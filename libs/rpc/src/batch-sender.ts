@@ -4,6 +4,8 @@ import { linkLimits } from './link-limits.ts';
 /**
  * Sends what a BatchWriter gathers: all frames of one turn of the event loop together, in the next check phase, and
  * never a second batch while one is being written, so that a busy socket makes batches larger instead of more.
+ * Measured against sending at the end of the current callback (nextTick) at concurrency 16: a call costs ~10 % more, a
+ * streamed message ~45 % less, and tokens are most of what links carry.
  */
 export class BatchSender {
   readonly writer = new BatchWriter();

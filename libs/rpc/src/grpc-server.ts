@@ -1,4 +1,11 @@
-import { Metadata, Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
+import {
+  logVerbosity,
+  Metadata,
+  Server,
+  ServerCredentials,
+  setLogVerbosity,
+  type ServerDuplexStream,
+} from '@grpc/grpc-js';
 import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { fileDescriptorSet } from '@flotilla/contracts';
@@ -11,6 +18,9 @@ import { LinkServer } from './link-server.ts';
 import type { ServerHost } from './server-host.ts';
 
 type LinkStream = ServerDuplexStream<Buffer, Buffer>;
+
+// What goes wrong is thrown; lines of its own on stderr would stand between our JSON.
+setLogVerbosity(logVerbosity.NONE);
 
 const linkService = 'flotilla.rpc.v1.Link';
 const identity = (bytes: Buffer) => bytes;
