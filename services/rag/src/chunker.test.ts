@@ -1,10 +1,29 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { chunk } from './chunker.ts';
+import { chunksOf } from './chunker.ts';
+import { sentencesOf } from './sentences.ts';
 
 const wellFormed = (text: string) => Buffer.from(text).toString() === text;
+const chunk = (text: string) => [...chunksOf(text)];
 const words = (text: string) => text.split(/\s+/).filter(Boolean);
 const sentence = (i: number) => `Sentence number ${i} says a little about a thing and ends.`;
+
+describe('the sentences of a line', () => {
+  it.each([
+    ['One. Two! "Three?" (Four.) 5.5 is no end', ['One.', ' Two!', ' "Three?"', ' (Four.)', ' 5.5 is no end']],
+    ['文です。「はい。」次', ['文です。', '「はい。」', '次']],
+    ['No mark', ['No mark']],
+    ['...', ['...']],
+  ])('%s', (line, sentences) => {
+    expect([...sentencesOf(line)]).toEqual(sentences);
+  });
+
+  it('are found in one pass, whatever the line is made of', () => {
+    const line = `."${'"'.repeat(1_000_000)}`;
+    expect([...sentencesOf(line)]).toEqual([line]);
+    expect([...sentencesOf('! '.repeat(100_000))]).toHaveLength(100_001);
+  });
+});
 
 describe('cutting a text into passages', () => {
   it('keeps a short text whole', () => {

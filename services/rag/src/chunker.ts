@@ -1,3 +1,5 @@
+import { sentencesOf } from './sentences.ts';
+
 /** Words of a passage: enough to answer by, few enough that its vector means something. */
 const TARGET_WORDS = 200;
 /** Words of the passage before that a passage begins with, so that an answer across the border is found whole. */
@@ -21,9 +23,10 @@ interface Piece {
 /**
  * Cuts a text into passages of about 200 words at the borders of sentences, overlapping by up to 40 words within a section. A
  * passage in the middle of a section begins with the headings above it. Nothing is lost and no character is cut in two.
+ * A generator, so that who shares its thread with others can pause; each step is short.
  */
-export function chunk(text: string): string[] {
-  const chunks: string[] = [];
+export function* chunksOf(text: string): Generator<string> {
+  let ready: string | undefined;
   const headings: { level: number; text: string }[] = [];
   let above = '';
   let open: Piece[] = [];
@@ -32,7 +35,7 @@ export function chunk(text: string): string[] {
   let carried = 0;
 
   const flush = (overlap: boolean) => {
-    if (open.length > carried) chunks.push(join(above, open));
+    ready = open.length > carried ? join(above, open) : undefined;
     const kept: Piece[] = [];
     words = 0;
     for (let i = open.length - 1; overlap && i > 0; i -= 1) {
@@ -47,6 +50,7 @@ export function chunk(text: string): string[] {
   };
 
   for (const piece of piecesOf(text)) {
+    ready = undefined;
     if (piece.heading > 0) {
       if (words >= SHORT_WORDS || open.length === carried) flush(false);
       while (headings.length > 0 && headings.at(-1)!.level >= piece.heading) headings.pop();
@@ -55,11 +59,12 @@ export function chunk(text: string): string[] {
     } else if (words + piece.words > TARGET_WORDS && open.length > carried) {
       flush(true);
     }
+    if (ready !== undefined) yield ready;
     open.push(piece);
     words += piece.words;
   }
   flush(false);
-  return chunks;
+  if (ready !== undefined) yield ready;
 }
 
 /** The innermost headings, as many as fit. */
@@ -92,7 +97,7 @@ function* piecesOf(text: string): Generator<Piece> {
       if (heading > 0 && trimmed.length <= MAX_HEADINGS) {
         yield { text: trimmed, words: wordsOf(trimmed), gap, heading };
       } else {
-        for (const sentence of trimmed.split(/(?<=[.!?…]["')\]]*)(?=\s)|(?<=[。！？][」』）]*)(?![。！？」』）])/u)) {
+        for (const sentence of sentencesOf(trimmed)) {
           for (const part of parts(sentence)) {
             const text = part.trim();
             if (text === '') continue;

@@ -3,7 +3,7 @@ import { bm25 } from './bm25.ts';
 import { hashingVector } from './embedder.hashing.ts';
 import { nearest } from './nearest.ts';
 import { fuse, type Hit } from './ranking.ts';
-import { normalised, Segment } from './segment.ts';
+import { normalised, SegmentBuilder } from './segment.ts';
 
 // Texts in groups of near neighbours, so that a question must tell them apart; questions in other words, inflections and with slips.
 const set: [text: string, question: string][] = [
@@ -78,7 +78,9 @@ const set: [text: string, question: string][] = [
 ];
 
 describe('the evaluation set', () => {
-  const segment = new Segment(set.map(([text]) => ({ text, embedding: hashingVector(text) })));
+  const builder = new SegmentBuilder();
+  for (const [text] of set) builder.add({ text, embedding: normalised(hashingVector(text)) });
+  const segment = builder.build();
   const measure = (search: (question: string) => readonly Hit[]) => {
     let [recall, reciprocal] = [0, 0];
     set.forEach(([, question], i) => {

@@ -2,10 +2,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { common } from '@flotilla/contracts';
 import { FlotillaError } from '@flotilla/kernel';
 import { counter } from '@flotilla/telemetry';
-import { chunk } from './chunker.ts';
+import { chunksOf } from './chunker.ts';
 import type { Embedders } from './embedders.ts';
 import type { Library, StoreFile } from './library.ts';
-import { storable, type IndexedChunk } from './segment.ts';
+import { SegmentBuilder, storable } from './segment.ts';
 import type { Segments } from './segments.ts';
 
 /** Chunks embedded and written at once. */
@@ -57,7 +57,7 @@ export class Indexer {
     if (present?.status === 'completed') return present;
     signal.throwIfAborted();
 
-    const texts = chunk(content);
+    const texts = await this.cut(content, signal);
     if (texts.length === 0) {
       const document = await this.library.beginDocument(orgId, storeId, fileId, decided ?? '');
       return this.library.endDocument(orgId, document, { chunks: 0, error: 'The file holds no text.' });
@@ -78,19 +78,19 @@ export class Indexer {
 
     const document = await this.library.beginDocument(orgId, storeId, fileId, embedder);
     try {
-      const chunks: IndexedChunk[] = [];
+      const segment = new SegmentBuilder();
       for (let at = 0; at < texts.length; at += BATCH) {
         if (at > 0) batch = await this.embed(embedder, texts.slice(at, at + BATCH), request);
         const written = batch.vectors.map((vector, i) => ({
           ...{ document, position: at + i, text: texts[at + i]!, embedding: storable(vector) },
         }));
         await this.library.addChunks(written);
-        for (const { text, embedding } of written) chunks.push({ text, embedding });
+        for (const chunk of written) segment.add(chunk);
         await nextTurn();
         signal.throwIfAborted();
       }
       const outcome = await this.library.endDocument(orgId, document, { chunks: texts.length, error: '' });
-      this.segments.add(document, chunks);
+      this.segments.add(document, segment.build());
       indexed.add(texts.length);
       return outcome;
     } catch (error) {
@@ -98,6 +98,18 @@ export class Indexer {
       await this.library.abandonDocument(orgId, document).catch(() => undefined);
       throw error;
     }
+  }
+
+  /** A text of megabytes takes a second to cut: others have their turn in between. */
+  private async cut(content: string, signal: AbortSignal): Promise<string[]> {
+    const texts: string[] = [];
+    for (const text of chunksOf(content)) {
+      texts.push(text);
+      if (texts.length % BATCH > 0) continue;
+      await nextTurn();
+      signal.throwIfAborted();
+    }
+    return texts;
   }
 
   private embed(embedder: string | undefined, texts: readonly string[], { caller, signal }: IndexRequest) {

@@ -4,10 +4,16 @@ import { bm25 } from './bm25.ts';
 import { hashingVector } from './embedder.hashing.ts';
 import { nearest } from './nearest.ts';
 import { Best, fuse } from './ranking.ts';
-import { normalised, Segment } from './segment.ts';
+import { normalised, SegmentBuilder, type IndexedChunk } from './segment.ts';
 import { termsOf } from './terms.ts';
 
-const segmentOf = (...texts: string[]) => new Segment(texts.map((text) => ({ text, embedding: hashingVector(text) })));
+const build = (chunks: readonly IndexedChunk[]) => {
+  const builder = new SegmentBuilder();
+  for (const chunk of chunks) builder.add(chunk);
+  return builder.build();
+};
+const segmentOf = (...texts: string[]) =>
+  build(texts.map((text) => ({ text, embedding: normalised(hashingVector(text)) })));
 const word = fc.constantFrom('krill', 'egg', 'ice', 'male', 'water', 'coffee', 'bar', 'the', 'of');
 const text = fc.array(word, { minLength: 1, maxLength: 12 }).map((words) => words.join(' '));
 
@@ -66,7 +72,7 @@ describe('search by vectors', () => {
   });
 
   it('passes over documents of another dimension and those that are not searched', () => {
-    const other = new Segment([{ text: 'x', embedding: Float32Array.of(1, 0) }]);
+    const other = build([{ text: 'x', embedding: Float32Array.of(1, 0) }]);
     const hits = nearest([other, undefined, segmentOf('krill')], normalised(hashingVector('krill')), 10);
     expect(hits.map(({ segment }) => segment)).toEqual([2]);
   });

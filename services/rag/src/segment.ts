@@ -2,12 +2,24 @@ import { hash, termsOf } from './terms.ts';
 
 export interface IndexedChunk {
   readonly text: string;
+  /** At length 1. */
   readonly embedding: Float32Array;
+}
+
+interface Parts {
+  readonly texts: readonly string[];
+  readonly lengths: Uint32Array;
+  readonly totalLength: number;
+  readonly dimension: number;
+  readonly vectors: Float32Array;
+  readonly terms: Uint32Array;
+  readonly starts: Uint32Array;
+  readonly postings: Uint16Array;
 }
 
 /**
  * The index of one document, built once: its chunks never change. Postings are sorted by the 32-bit hash of their term (two words
- * of a million meet with a chance of 1 in 4,000; a meeting costs a little precision), 8 bytes a term and 4 a posting. Vectors have length 1.
+ * of a million meet with a chance of 1 in 4,000; a meeting costs a little precision), 8 bytes a term and 4 a posting.
  */
 export class Segment {
   readonly texts: readonly string[];
@@ -15,51 +27,22 @@ export class Segment {
   readonly lengths: Uint32Array;
   readonly totalLength: number;
   readonly dimension: number;
-  /** One after another. */
+  /** One after another, at length 1. */
   readonly vectors: Float32Array;
-  private readonly terms: Uint32Array;
-  private readonly starts: Uint32Array;
   /** Chunk and frequency, in turn. */
   readonly postings: Uint16Array;
+  private readonly terms: Uint32Array;
+  private readonly starts: Uint32Array;
 
-  constructor(chunks: readonly IndexedChunk[]) {
-    this.texts = chunks.map(({ text }) => text);
-    this.lengths = new Uint32Array(chunks.length);
-    const tokens = chunks.map(({ text }) => termsOf(text));
-    this.totalLength = tokens.reduce((sum, terms, i) => sum + (this.lengths[i] = terms.length), 0);
-
-    // Hash and chunk in one exact double, so that one native sort groups them.
-    const occurrences = new Float64Array(this.totalLength);
-    let at = 0;
-    tokens.forEach((terms, chunk) => {
-      for (const term of terms) occurrences[at++] = hash(term) * 65_536 + chunk;
-    });
-    occurrences.sort();
-    const terms: number[] = [];
-    const starts: number[] = [];
-    const postings: number[] = [];
-    for (let i = 0; i < occurrences.length;) {
-      const occurrence = occurrences[i]!;
-      let end = i + 1;
-      while (end < occurrences.length && occurrences[end] === occurrence) end += 1;
-      const term = Math.floor(occurrence / 65_536);
-      if (terms.at(-1) !== term) {
-        terms.push(term);
-        starts.push(postings.length);
-      }
-      postings.push(occurrence % 65_536, Math.min(end - i, 65_535));
-      i = end;
-    }
-    this.terms = Uint32Array.from(terms);
-    this.starts = Uint32Array.from([...starts, postings.length]);
-    this.postings = Uint16Array.from(postings);
-
-    this.dimension = chunks[0]?.embedding.length ?? 0;
-    this.vectors = new Float32Array(this.dimension * chunks.length);
-    chunks.forEach(({ embedding }, i) => {
-      const vector = normalised(embedding);
-      if (vector.length === this.dimension) this.vectors.set(vector, i * this.dimension);
-    });
+  constructor(parts: Parts) {
+    this.texts = parts.texts;
+    this.lengths = parts.lengths;
+    this.totalLength = parts.totalLength;
+    this.dimension = parts.dimension;
+    this.vectors = parts.vectors;
+    this.postings = parts.postings;
+    this.terms = parts.terms;
+    this.starts = parts.starts;
   }
 
   get size(): number {
@@ -76,6 +59,55 @@ export class Segment {
       else high = middle;
     }
     return this.terms[low] === term ? { start: this.starts[low]!, end: this.starts[low + 1]! } : undefined;
+  }
+}
+
+/** Builds a segment chunk by chunk, so that the work of a long document can be spread over turns of the event loop. */
+export class SegmentBuilder {
+  private readonly chunks: IndexedChunk[] = [];
+  private readonly lengths: number[] = [];
+  /** Hash and chunk in one exact double, so that one native sort groups them. */
+  private readonly occurrences: number[] = [];
+
+  get size(): number {
+    return this.chunks.length;
+  }
+
+  add(chunk: IndexedChunk): void {
+    const terms = termsOf(chunk.text);
+    for (const term of terms) this.occurrences.push(hash(term) * 65_536 + this.chunks.length);
+    this.lengths.push(terms.length);
+    this.chunks.push(chunk);
+  }
+
+  build(): Segment {
+    const occurrences = Float64Array.from(this.occurrences).sort();
+    const terms: number[] = [];
+    const starts: number[] = [];
+    const postings: number[] = [];
+    for (let i = 0; i < occurrences.length;) {
+      const occurrence = occurrences[i]!;
+      let end = i + 1;
+      while (end < occurrences.length && occurrences[end] === occurrence) end += 1;
+      const term = Math.floor(occurrence / 65_536);
+      if (terms[terms.length - 1] !== term) {
+        terms.push(term);
+        starts.push(postings.length);
+      }
+      postings.push(occurrence % 65_536, Math.min(end - i, 65_535));
+      i = end;
+    }
+    starts.push(postings.length);
+    const dimension = this.chunks[0]?.embedding.length ?? 0;
+    const vectors = new Float32Array(dimension * this.chunks.length);
+    this.chunks.forEach(({ embedding }, i) => {
+      if (embedding.length === dimension) vectors.set(embedding, i * dimension);
+    });
+    return new Segment({
+      ...{ texts: this.chunks.map(({ text }) => text), lengths: Uint32Array.from(this.lengths), dimension, vectors },
+      ...{ totalLength: occurrences.length, terms: Uint32Array.from(terms), starts: Uint32Array.from(starts) },
+      postings: Uint16Array.from(postings),
+    });
   }
 }
 

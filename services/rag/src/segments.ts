@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { gauge } from '@flotilla/telemetry';
 import type { Document, Library } from './library.ts';
-import { Segment, type IndexedChunk } from './segment.ts';
+import { SegmentBuilder, type Segment } from './segment.ts';
 
 const held = gauge({
   name: 'flotilla_rag_cached_chunks',
@@ -46,8 +46,7 @@ export class Segments {
     return documents.map(({ number }, i) => found[i] ?? read.get(number));
   }
 
-  add(document: number, chunks: readonly IndexedChunk[]): Segment {
-    const segment = new Segment(chunks);
+  add(document: number, segment: Segment): void {
     this.forget(document);
     this.cached.set(document, segment);
     this.chunks += segment.size;
@@ -57,7 +56,6 @@ export class Segments {
       this.chunks -= size;
     }
     held.set(this.chunks);
-    return segment;
   }
 
   private look(documents: readonly Document[]): (Segment | undefined)[] {
@@ -73,16 +71,19 @@ export class Segments {
 
   private async read(orgId: string, documents: readonly Document[], into: Map<number, Segment>): Promise<void> {
     let current = -1;
-    let chunks: IndexedChunk[] = [];
+    let builder = new SegmentBuilder();
     const close = () => {
-      if (chunks.length > 0) into.set(current, this.add(current, chunks));
-      chunks = [];
+      if (builder.size === 0) return;
+      const segment = builder.build();
+      this.add(current, segment);
+      into.set(current, segment);
+      builder = new SegmentBuilder();
     };
     for await (const page of this.library.chunks(orgId, documents)) {
       for (const chunk of page) {
         if (chunk.document !== current) close();
         current = chunk.document;
-        chunks.push(chunk);
+        builder.add(chunk);
       }
       await nextTurn();
     }
