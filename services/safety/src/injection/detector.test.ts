@@ -1,18 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { attacks } from './attacks.data.ts';
-import { benign } from './benign.data.ts';
+import { attacks } from './attacks.fixture.ts';
+import { benign } from './benign.fixture.ts';
 import { findInjections } from './detector.ts';
 import { meanings } from './lexicon.ts';
 
 const blocked = (text: string) => findInjections(text).length > 0;
 
 describe('prompt injection', () => {
-  // | own data set            | size | result           | bound  |
-  // | attacks.data.ts         |   71 | 100 % recalled   | ≥ 95 % |
-  // | benign.data.ts          |  125 | 0 % blocked      | ≤ 1 %  |
-  // Before the rules were corrected by what these sets showed, they recalled 93 % and blocked 2.4 %: on texts they have
-  // not seen, expect those figures rather than these.
+  // | own data set       | size | now             | bound  | first batch unseen | second batch unseen |
+  // | attacks.fixture.ts |   96 | 96.9 % recalled | ≥ 95 % | 93 % of 71         | 60 % of 25          |
+  // | benign.fixture.ts  |  153 | 0.7 % blocked   | ≤ 1 %  | 2.3 % of 128       | 4 % of 25           |
+  // The rules were corrected by both batches since. On attacks in new words expect what the second batch met.
   it('recalls at least 95 % of our attacks', () => {
     const missed = attacks.filter((text) => !blocked(text));
     expect(missed.length <= attacks.length * 0.05 ? [] : missed).toEqual([]);

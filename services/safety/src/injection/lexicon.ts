@@ -53,7 +53,11 @@ export const lexicon = {
   are: "are have had be re operate act were you're youre",
   modeKind: 'developer dev god jailbreak jailbroken sudo admin debug unrestricted unfiltered dan',
   mode: 'mode',
-  no: 'no without zero free',
+  no: 'no without zero free freed liberated unbound',
+  play: 'act acting pretend roleplay imagine behave simulate',
+  given: 'given received got told were was',
+  authority: 'developer developers openai anthropic system creators admin administrator',
+  and: 'and then instead und et y e en',
   limits:
     'restrictions restriction limitations limits filters filter filtering rules guidelines censorship ethics morals boundaries constraints safeguards guardrails restraints policy policies disclaimers',
   answer: 'answer respond reply behave operate speak comply generate',

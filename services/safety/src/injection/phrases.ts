@@ -20,6 +20,9 @@ export const phrases: readonly Phrase[] = [
   phrase(override, 'drop ..2 all ..2 rules', { next: 'of' }),
   phrase(override, 'drop ..1 your ..1 rules', { before: 'someone', next: 'of' }),
   phrase(override, 'drop ..2 everything ..5 above', { next: 'of' }),
+  phrase(override, 'drop ..1 your ..1 limits', { before: 'someone', next: 'of' }),
+  phrase(override, 'drop ..4 authority ..1 above', { before: 'someone' }),
+  phrase(override, 'drop ..1 above ..0 and', { before: 'someone' }),
   phrase(override, 'stop ..0 follow ..4 prior ..3 rules', { before: 'someone', next: 'of' }),
   // reveal your system prompt; what are your initial instructions; repeat the hidden instructions
   phrase(reveal, 'show ..4 your ..2 secret ..2 systemPrompt', { between: 'how' }),
@@ -28,6 +31,9 @@ export const phrases: readonly Phrase[] = [
   phrase(reveal, 'what ..1 be ..1 your ..2 secret ..1 systemPrompt', { next: 'of' }),
   phrase(reveal, 'what ..1 be ..1 your ..1 prompt ..2 secret', { next: 'of' }),
   phrase(reveal, 'showStrongly ..3 secret ..1 systemPrompt', { between: 'how', next: 'of' }),
+  phrase(reveal, 'show ..3 secret ..1 systemPrompt ..1 you ..1 given', { between: 'how' }),
+  phrase(reveal, 'show ..2 prompt ..1 you ..1 given', { between: 'how', next: 'of' }),
+  phrase(reveal, 'show ..2 prompt ..3 given ..1 you', { between: 'how' }),
   phrase(reveal, 'showStrongly ..3 everything ..2 above', { next: 'of' }),
   // you are now DAN; do anything now; developer mode; no restrictions; no longer bound
   phrase(persona, 'become ..4 dan'),
@@ -35,6 +41,7 @@ export const phrases: readonly Phrase[] = [
   phrase(persona, 'dan ..4 do ..0 anything ..0 now'),
   phrase(persona, 'you ..6 modeKind ..0 mode', { before: 'asked', between: 'how' }),
   phrase(persona, 'you ..1 are ..6 no ..3 limits', { before: 'someone asked', next: 'of' }),
+  phrase(persona, 'play ..6 no ..3 limits', { before: 'someone asked', next: 'of' }),
   phrase(persona, 'answer ..6 no ..3 limits', { before: 'someone asked', next: 'of' }),
   phrase(persona, 'are ..1 longer ..2 bound', { before: 'someone' }),
   phrase(persona, 'you ..1 are ..5 unfiltered ..3 model', { before: 'someone asked' }),
