@@ -68,3 +68,7 @@ function errorCode(error: unknown): ErrorCode | undefined {
   if (lostConnection.test(message)) return 'unavailable';
   return lostPatience.test(message) ? 'deadline_exceeded' : undefined;
 }
+
+export function overloaded(): FlotillaError {
+  return new FlotillaError('overloaded', 'too many queries wait for the database');
+}

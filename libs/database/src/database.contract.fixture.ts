@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Database } from './database.ts';
-import { sqlState } from './index.ts';
+import { sqlState, type DatabaseOptions } from './index.ts';
 
 /** What every kind of database does alike. `open` gives a new connection to the same empty database. */
-export function databaseContract(open: () => Promise<Database>): void {
+export function databaseContract(open: (options?: DatabaseOptions) => Promise<Database>): void {
   describe('as every database', () => {
     let database: Database;
 
@@ -173,6 +173,17 @@ export function databaseContract(open: () => Promise<Database>): void {
       await tx.rollback();
       expect(await database.query('select id from item')).toEqual([{ id: 1 }]);
       await prisma.dispose();
+    });
+
+    it('refuses queries beyond those that may wait, and serves again when they are done', async () => {
+      const other = await open({ maxWaiting: 2, maxConnections: 1 });
+      const asked = Array.from({ length: 10 }, () => other.query('select $1::int as one', [1]));
+      const outcomes = await Promise.allSettled(asked);
+      const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
+      expect(refused).toHaveLength(7);
+      for (const { reason } of refused) expect(reason).toMatchObject({ code: 'overloaded' });
+      expect(await other.query('select $1::int as one', [1])).toEqual([{ one: 1 }]);
+      await other.close();
     });
 
     it('is ready until it is closed', async () => {

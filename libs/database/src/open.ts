@@ -2,6 +2,8 @@ import { FlotillaError } from '@flotilla/kernel';
 import type { Database } from './database.ts';
 
 export interface DatabaseOptions {
+  /** Most queries and transactions that wait for a connection; further ones are refused as `overloaded`. Default 1,000. */
+  maxWaiting?: number;
   /** PostgreSQL: most connections held at once. A query that finds none free waits up to `connectTimeoutMs`. Default 10. */
   maxConnections?: number;
   /** PostgreSQL: milliseconds until a connection must stand (and a free one must be had). Default 5,000. */
@@ -23,7 +25,7 @@ export interface DatabaseOptions {
 export async function openDatabase(url: string, options: DatabaseOptions = {}): Promise<Database> {
   if (url.startsWith('pglite://')) {
     const { openPglite } = await import('./pglite-database.ts');
-    return openPglite(pgliteFolder(url));
+    return openPglite(pgliteFolder(url), options);
   }
   if (/^postgres(ql)?:\/\//.test(url)) {
     const { openPostgres } = await import('./postgres-database.ts');

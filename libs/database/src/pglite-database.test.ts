@@ -7,7 +7,7 @@ import { databaseContract } from './database.contract.fixture.ts';
 import { openDatabase, type Database } from './index.ts';
 
 describe('PGlite', () => {
-  databaseContract(() => openDatabase('pglite://memory'));
+  databaseContract((options) => openDatabase('pglite://memory', options));
 
   describe('with prepared statements', () => {
     let database: Database;

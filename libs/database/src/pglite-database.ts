@@ -4,9 +4,10 @@ import { PGlite, types, type Results, type Transaction } from '@electric-sql/pgl
 import { vector } from '@electric-sql/pglite-pgvector';
 import { lockDataDir } from './data-dir-lock.ts';
 import type { Database, Queryable } from './database.ts';
-import { fromPostgres } from './database-error.ts';
+import { fromPostgres, overloaded } from './database-error.ts';
 import { TransactionGuard } from './inside-transaction.ts';
 import { readImage, storeImage } from './pglite-image.ts';
+import type { DatabaseOptions } from './open.ts';
 import { PgliteStatements } from './pglite-statements.ts';
 import { prismaPglite } from './prisma-pglite.ts';
 import { parseTimestamp } from './result-types.ts';
@@ -17,11 +18,11 @@ const parsers = {
 };
 
 /** PostgreSQL as WebAssembly in this process; one connection, so statements run one after another. */
-export async function openPglite(folder: string | undefined): Promise<Database> {
+export async function openPglite(folder: string | undefined, options: DatabaseOptions): Promise<Database> {
   const lock = folder === undefined ? undefined : lockDataDir(folder);
   try {
     const pglite = await start(folder);
-    return pgliteDatabase(pglite, () => lock?.release());
+    return pgliteDatabase(pglite, options.maxWaiting ?? 1_000, () => lock?.release());
   } catch (error) {
     lock?.release();
     throw error;
@@ -50,30 +51,34 @@ async function create(dataDir: string, isNew: boolean): Promise<PGlite> {
   return pglite;
 }
 
-function pgliteDatabase(pglite: PGlite, onClosed: () => void): Database {
+function pgliteDatabase(pglite: PGlite, maxWaiting: number, onClosed: () => void): Database {
   const guard = new TransactionGuard();
   const statements = new PgliteStatements(pglite);
+  let waiting = 0;
   let closing: Promise<void> | undefined;
+
+  const inTurn = async <T>(run: () => Promise<T>): Promise<T> => {
+    guard.check();
+    if (waiting > maxWaiting) throw overloaded();
+    waiting += 1;
+    try {
+      return await run();
+    } catch (error) {
+      throw fromPostgres(error);
+    } finally {
+      waiting -= 1;
+    }
+  };
+
   return {
     kind: 'pglite',
-    async query<Row>(sql: string, parameters?: readonly unknown[]) {
-      guard.check();
-      try {
+    query: <Row>(sql: string, parameters?: readonly unknown[]) =>
+      inTurn(async () => {
         if (parameters === undefined) return lastRows<Row>(await pglite.exec(sql));
         await pglite._checkReady();
-        return await pglite._runExclusiveTransaction(() => statements.run<Row>(sql, parameters, false));
-      } catch (error) {
-        throw fromPostgres(error);
-      }
-    },
-    async transaction(run) {
-      guard.check();
-      try {
-        return await guard.run(() => pglite.transaction((tx) => run(queryable(tx, statements))));
-      } catch (error) {
-        throw fromPostgres(error);
-      }
-    },
+        return pglite._runExclusiveTransaction(() => statements.run<Row>(sql, parameters, false));
+      }),
+    transaction: (run) => inTurn(() => guard.run(() => pglite.transaction((tx) => run(queryable(tx, statements))))),
     prismaAdapter: () => prismaPglite(pglite),
     async ready() {
       return pglite.ready && !pglite.closed;

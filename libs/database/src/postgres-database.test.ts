@@ -14,7 +14,7 @@ describeWith(['postgres'], 'a PostgreSQL server', () => {
   });
   afterAll(() => server.stop());
 
-  databaseContract(() => openDatabase(server.url));
+  databaseContract((options) => openDatabase(server.url, options));
 
   describe('over a connection', () => {
     let database: Database;

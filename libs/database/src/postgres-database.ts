@@ -2,7 +2,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { systemClock, sleep } from '@flotilla/kernel';
 import pg from 'pg';
 import type { Database, Queryable, TransactionOptions } from './database.ts';
-import { fromPostgres } from './database-error.ts';
+import { fromPostgres, overloaded } from './database-error.ts';
 import { TransactionGuard } from './inside-transaction.ts';
 import type { DatabaseOptions } from './open.ts';
 import { parseBigint, parseTimestamp } from './result-types.ts';
@@ -63,7 +63,7 @@ export async function openPostgres(url: string, options: DatabaseOptions): Promi
     await pool.end();
     throw error;
   }
-  return postgresDatabase(pool);
+  return postgresDatabase(pool, options.maxWaiting ?? 1_000);
 }
 
 function parserOf(oid: number, format?: 'text') {
@@ -88,17 +88,22 @@ async function waitForServer(pool: pg.Pool, waitMs: number): Promise<void> {
   }
 }
 
-function postgresDatabase(pool: pg.Pool): Database {
+function postgresDatabase(pool: pg.Pool, maxWaiting: number): Database {
   const guard = new TransactionGuard();
+  const admit = () => {
+    guard.check();
+    // Those that an idle connection is about to take still count as waiting.
+    if (pool.waitingCount - pool.idleCount >= maxWaiting) throw overloaded();
+  };
   let closing: Promise<void> | undefined;
   return {
     kind: 'postgres',
     async query<Row>(sql: string, parameters?: readonly unknown[]) {
-      guard.check();
+      admit();
       return rows<Row>(pool, sql, parameters);
     },
     async transaction(run, options) {
-      guard.check();
+      admit();
       return guard.run(() => inTransaction(pool, run, options));
     },
     prismaAdapter: () => new PrismaPg(pool as unknown as ConstructorParameters<typeof PrismaPg>[0]),
