@@ -105,6 +105,28 @@ describe('a grouped writer', () => {
     await expect(writer.close()).resolves.toBeUndefined();
   });
 
+  it('keeps rows that a write itself adds for the next group', async () => {
+    const groups: number[][] = [];
+    let under = 0;
+    const writer = groupedWriter<number>({
+      async write(rows) {
+        under += 1;
+        expect(under).toBe(1);
+        groups.push(rows);
+        if (rows[0] === 1) void writer.add(2);
+        await turn();
+        under -= 1;
+      },
+      maxRows: 1,
+      maxWaitMs: 0,
+      maxPending: 10,
+      clock: createFakeClock(),
+    });
+    await writer.add(1);
+    await writer.close();
+    expect(groups).toEqual([[1], [2]]);
+  });
+
   it('writes every row it took exactly once and in order, whatever the pace, the failures and the close', async () => {
     const step = fc.oneof(
       { weight: 5, arbitrary: fc.record({ kind: fc.constant('add' as const), rows: fc.integer({ min: 1, max: 6 }) }) },

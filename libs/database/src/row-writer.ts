@@ -71,7 +71,10 @@ export function groupedWriter<Row>({
   const flush = (): Promise<void> => {
     waiting?.();
     waiting = undefined;
-    return (flight ??= groups.length > 0 ? writeAll() : undefined) ?? Promise.resolve();
+    if (flight || groups.length === 0) return flight ?? Promise.resolve();
+    flight = Promise.resolve(); // So that rows which the write itself adds wait for the next group.
+    flight = writeAll();
+    return flight;
   };
 
   const schedule = (): void => {
