@@ -15,6 +15,7 @@ export async function benchRpc(): Promise<BenchRow[]> {
   try {
     const address = await server.tell<string>({ kind: 'serve' });
     return [
+      ...(await withinProcess(client)),
       ...(await callCost(server, client, address)),
       ...(await streamCost(server, client, address)),
       ...(await stall(client, address)),
@@ -23,6 +24,14 @@ export async function benchRpc(): Promise<BenchRow[]> {
   } finally {
     await Promise.all([server.stop(), client.stop()]);
   }
+}
+
+async function withinProcess(client: Peer): Promise<BenchRow[]> {
+  const { call, message } = await client.tell<{ call: number; message: number }>({ kind: 'memory' });
+  return [
+    row('rpc: call within one process, CPU', call, 'µs', '≤ 3', call <= 3),
+    row('rpc: streamed message within one process, CPU', message, 'µs', '≤ 1', message <= 1),
+  ];
 }
 
 async function callCost(server: Peer, client: Peer, address: string): Promise<BenchRow[]> {
@@ -81,7 +90,7 @@ async function stall(client: Peer, address: string): Promise<BenchRow[]> {
   const { alone, beside } = await client.tell<{ alone: CallFigures; beside: CallFigures }>({
     kind: 'stall',
     address,
-    ms: 1_500,
+    ms: 500,
   });
   const ratio = beside.p99 / alone.p99;
   const note = `p99 ${alone.p99.toFixed(2)} ms alone, ${beside.p99.toFixed(2)} ms beside it`;

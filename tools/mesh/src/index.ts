@@ -1,1 +1,1 @@
-export {};
+export * from './mesh.ts';

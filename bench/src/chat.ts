@@ -1,0 +1,152 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { startMesh } from '@flotilla/mesh';
+import { freePort, startChild } from '@flotilla/testkit';
+import { stringify } from 'yaml';
+import { descendants, measure, residentMiB, startEngine } from './measure.ts';
+import { atMost, type BenchRow } from './row.ts';
+
+const key = 'sk-flotilla-bench';
+
+/** A running platform to be measured: where it answers, and its processes by name. */
+interface Subject {
+  name: 'standalone' | 'mesh';
+  url: string;
+  pids: Record<string, number>;
+  stop(): Promise<void>;
+}
+
+const targets = {
+  standalone: { chat: 250, token: 15, added: 1 },
+  mesh: { chat: 450, token: 30, added: 2.5 },
+};
+
+async function startStandalone(env: Record<string, string>, folder: string): Promise<Subject> {
+  const port = await freePort();
+  const main = path.resolve(import.meta.dirname, '../../services/standalone/dist/main.js');
+  const child = await startChild({
+    command: process.execPath,
+    args: [main],
+    env: { ...env, FLOTILLA_DEV_KEY: key, FLOTILLA_PORT: String(port), FLOTILLA_DATA_DIR: path.join(folder, 'data') },
+    ready: { line: /Flotilla is ready/ },
+  });
+  return {
+    name: 'standalone',
+    url: `http://127.0.0.1:${port}`,
+    pids: { standalone: child.pid },
+    stop: () => child.stop(),
+  };
+}
+
+async function startMeshSubject(env: Record<string, string>, folder: string): Promise<Subject> {
+  const mesh = await startMesh({ folder: path.join(folder, 'mesh'), devKey: key, env });
+  return { name: 'mesh', url: mesh.url, pids: { ...mesh.pids }, stop: () => mesh.stop() };
+}
+
+/** Runs a measurement against an engine of fixed cost behind one shape of the platform. */
+export async function withSubject<T>(
+  shape: Subject['name'],
+  engine: { port: number },
+  run: (subject: Subject) => Promise<T>,
+): Promise<T> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'flotilla-bench-'));
+  const config = path.join(folder, 'flotilla.yaml');
+  const unlimited = { requests_per_minute: 100_000_000, tokens_per_minute: 1_000_000_000 };
+  const provider = { name: 'bench', kind: 'vllm', base_url: `http://127.0.0.1:${engine.port}/v1` };
+  writeFileSync(config, stringify({ providers: [provider], tiers: { dev: unlimited } }));
+  const env = { FLOTILLA_CONFIG: config };
+  const subject = await (shape === 'mesh' ? startMeshSubject(env, folder) : startStandalone(env, folder));
+  try {
+    return await run(subject);
+  } finally {
+    await subject.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** CPU per chat and per token, and what the platform adds to the latency of the bare engine. */
+export async function benchChat(shape: Subject['name']): Promise<BenchRow[]> {
+  const port = await freePort();
+  const engine = await startEngine(port);
+  const bare = `http://127.0.0.1:${port}/v1/chat/completions`;
+  try {
+    return await withSubject(shape, { port }, async ({ url, pids }) => {
+      const through = `${url}/v1/chat/completions`;
+      const plan = { key, stream: false, warmUp: 2_000 };
+      const whole = await measure({ ...plan, url: through, requests: 8_000, concurrency: 16 }, pids);
+      const streamed = await measure(
+        { ...plan, stream: true, url: through, requests: 3_000, concurrency: 16, warmUp: 500 },
+        pids,
+      );
+      const alone = await measure({ ...plan, url: through, requests: 1_500, concurrency: 1, warmUp: 200 }, pids);
+      const bareAlone = await measure({ ...plan, url: bare, requests: 1_500, concurrency: 1, warmUp: 200 }, {});
+      const failed = [whole, streamed, alone].find((result) => result.bad > 0);
+      if (failed) throw new Error(`${failed.bad} requests failed, the first: ${failed.firstBad}`);
+
+      const target = targets[shape];
+      const cpu = Object.values(whole.cpuPerRequest).reduce((sum, used) => sum + used, 0);
+      const parts = Object.entries(whole.cpuPerRequest).map(([name, used]) => `${name} ${used.toFixed(0)}`);
+      const rate = `${(8_000 / whole.seconds).toFixed(0)} req/s, p99 ${whole.p99.toFixed(1)} ms; ${parts.join(', ')}`;
+      return [
+        atMost(`${shape}: CPU per chat, concurrency 16`, cpu, target.chat, 'µs', rate),
+        ...(whole.cpuPerRequest.gateway
+          ? [atMost('mesh: CPU per chat in the gateway', whole.cpuPerRequest.gateway, 100, 'µs')]
+          : []),
+        atMost(
+          `${shape}: CPU per streamed token`,
+          streamed.cpuPerToken,
+          target.token,
+          'µs',
+          `${(streamed.tokens / streamed.seconds).toFixed(0)} tokens/s`,
+        ),
+        atMost(
+          `${shape}: p50 added to the bare engine, concurrency 1`,
+          alone.p50 - bareAlone.p50,
+          target.added,
+          'ms',
+          `bare ${bareAlone.p50.toFixed(2)} ms`,
+        ),
+      ];
+    });
+  } finally {
+    engine.kill();
+  }
+}
+
+/** Many slow streams at once: does any of them stall because of us, and does memory stay where it is? */
+export async function benchStreams(shape: Subject['name'], { streams = 1_000, rounds = 2 } = {}): Promise<BenchRow[]> {
+  const port = await freePort();
+  const engine = await startEngine(port, { NT: '200', ITL: '50' });
+  try {
+    return await withSubject(shape, { port }, async ({ url, pids }) => {
+      const plan = { key, stream: true, warmUp: 0, requests: streams, concurrency: streams };
+      const bare = await measure({ ...plan, url: `http://127.0.0.1:${port}/v1/chat/completions` }, {});
+      const memory: number[] = [];
+      let stalls = 0;
+      let worst = 0;
+      for (let round = 0; round < rounds; round += 1) {
+        const result = await measure({ ...plan, url: `${url}/v1/chat/completions` }, pids);
+        if (result.bad > 0) throw new Error(`${result.bad} streams failed, the first: ${result.firstBad}`);
+        stalls += result.stalls;
+        worst = Math.max(worst, result.gapMax);
+        const all = Object.values(pids).flatMap((pid) => [pid, ...descendants(pid)]);
+        memory.push(all.reduce((sum, pid) => sum + residentMiB(pid), 0));
+      }
+      const growth = ((memory.at(-1)! - memory[0]!) / memory[0]!) * 100;
+      const note = `longest gap ${worst.toFixed(0)} ms; bare engine ${bare.stalls} stalls, longest ${bare.gapMax.toFixed(0)} ms`;
+      return [
+        atMost(`${shape}: stalls over 250 ms, ${streams} streams at 20 tokens/s`, stalls, bare.stalls, '', note),
+        atMost(
+          `${shape}: memory growth over ${rounds} rounds of ${streams} streams`,
+          growth,
+          10,
+          '%',
+          `${memory[0]!.toFixed(0)} → ${memory.at(-1)!.toFixed(0)} MiB`,
+        ),
+      ];
+    });
+  } finally {
+    engine.kill();
+  }
+}

@@ -1,0 +1,30 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { benchChat, benchStreams } from './chat.ts';
+import { benchRpc } from './rpc/index.ts';
+import { table, type BenchRow } from './row.ts';
+
+// make bench: every figure as measured here and now. `--only rpc,standalone` runs some; `--soak` runs the streams for ten minutes.
+const args = process.argv.slice(2);
+const only = args.includes('--only') ? args[args.indexOf('--only') + 1]?.split(',') : undefined;
+const streams = { streams: 1_000, rounds: args.includes('--soak') ? 50 : 2 };
+const suites: Record<string, () => Promise<BenchRow[]>> = {
+  rpc: benchRpc,
+  standalone: () => benchChat('standalone'),
+  mesh: () => benchChat('mesh'),
+  'streams-standalone': () => benchStreams('standalone', streams),
+  'streams-mesh': () => benchStreams('mesh', streams),
+};
+
+const rows: BenchRow[] = [];
+for (const [name, run] of Object.entries(suites)) {
+  if (only && !only.includes(name)) continue;
+  console.error(`${name} …`);
+  rows.push(...(await run()));
+}
+console.log(table(rows));
+const file = path.resolve(import.meta.dirname, '../../.cache/bench.json');
+mkdirSync(path.dirname(file), { recursive: true });
+writeFileSync(file, `${JSON.stringify({ at: new Date().toISOString(), node: process.version, rows }, null, 2)}\n`);
+console.error(`Written to ${path.relative(process.cwd(), file)}`);
+process.exit(0);

@@ -1,0 +1,134 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import type { ServiceName } from '@flotilla/host';
+import { freePort, startChild, startNats, startPostgres, startRedis, type Child } from '@flotilla/testkit';
+
+export interface MeshOptions {
+  /** Logs and data of the servers. */
+  folder: string;
+  /** The first key, for the gateway alone. */
+  devKey: string;
+  /** Added to the environment of every process. */
+  env?: Readonly<Record<string, string>>;
+  /** HTTP port of the gateway; a free one when absent. */
+  port?: number;
+  progress?: (line: string) => void;
+}
+
+/** The seven services as processes, with real Redis, NATS and Postgres. */
+export interface Mesh {
+  readonly url: string;
+  readonly databaseUrl: string;
+  /** Process ids by service. */
+  readonly pids: Readonly<Record<ServiceName, number>>;
+  readonly servers: { redis: RunningServer; nats: RunningServer; postgres: RunningServer };
+  /** Ends a service at once, as a crash would. */
+  kill(service: ServiceName): Promise<void>;
+  /** Sends SIGTERM and resolves when the process has drained and ended. */
+  terminate(service: ServiceName): Promise<void>;
+  /** Starts a service that is not running, at the address it had; resolves when it is ready. */
+  start(service: ServiceName): Promise<void>;
+  /** Ends everything in order: the edge first. */
+  stop(): Promise<void>;
+}
+
+type RunningServer = Awaited<ReturnType<typeof startRedis>>;
+
+/** In the order they start; the end is the reverse. */
+export const services = [
+  'gpu-fleet-controller',
+  'safety',
+  'rate-limiter',
+  'llm-router',
+  'rag',
+  'orchestrator',
+  'gateway',
+] as const satisfies readonly ServiceName[];
+
+const peerVariable: Partial<Record<ServiceName, string>> = {
+  'rate-limiter': 'FLOTILLA_PEER_LIMITS',
+  orchestrator: 'FLOTILLA_PEER_ORCHESTRATOR',
+  rag: 'FLOTILLA_PEER_RAG',
+  safety: 'FLOTILLA_PEER_SAFETY',
+  'llm-router': 'FLOTILLA_PEER_ROUTER',
+  'gpu-fleet-controller': 'FLOTILLA_PEER_FLEET',
+};
+
+interface Addresses {
+  rpc: number;
+  ops: number;
+}
+
+/** Starts the servers, then the services; resolves when all are ready. Ends what had started when one does not. */
+export async function startMesh(options: MeshOptions): Promise<Mesh> {
+  const progress = options.progress ?? (() => undefined);
+  mkdirSync(options.folder, { recursive: true });
+  progress('Redis, NATS and Postgres …');
+  const [redis, nats, postgres] = await Promise.all([startRedis(), startNats(), startPostgres()]);
+  const addresses = Object.fromEntries(
+    await Promise.all(services.map(async (name) => [name, { rpc: await freePort(), ops: await freePort() }] as const)),
+  ) as Record<ServiceName, Addresses>;
+  const port = options.port ?? (await freePort());
+
+  const shared: Record<string, string> = {
+    FLOTILLA_NATS_URL: nats.url,
+    FLOTILLA_REDIS_URL: redis.url,
+    FLOTILLA_DATABASE_URL: postgres.url,
+    FLOTILLA_FLEET_STATE_DIR: path.join(options.folder, 'engines'),
+    ...options.env,
+    ...Object.fromEntries(
+      Object.entries(peerVariable).map(([name, variable]) => [
+        variable,
+        `127.0.0.1:${addresses[name as ServiceName].rpc}`,
+      ]),
+    ),
+  };
+  const own: Partial<Record<ServiceName, Record<string, string>>> = {
+    gateway: {
+      FLOTILLA_GATEWAY_HOST: '127.0.0.1',
+      FLOTILLA_GATEWAY_PORT: String(port),
+      FLOTILLA_GATEWAY_DEV_KEY: options.devKey,
+    },
+  };
+  const running = new Map<ServiceName, Child>();
+
+  const start = async (name: ServiceName) => {
+    const { rpc, ops } = addresses[name];
+    const main = path.resolve(import.meta.dirname, `../../../services/${name}/dist/main.js`);
+    const child = await startChild({
+      command: process.execPath,
+      args: ['--enable-source-maps', main],
+      env: {
+        ...{ ...shared, ...own[name] },
+        ...{ FLOTILLA_RPC_LISTEN: `127.0.0.1:${rpc}`, FLOTILLA_OPS_LISTEN: `127.0.0.1:${ops}` },
+      },
+      ready: { url: `http://127.0.0.1:${ops}/readyz` },
+      stopTimeoutMs: 35_000,
+    });
+    running.set(name, child);
+  };
+  const stop = async () => {
+    for (const name of services.toReversed()) await running.get(name)?.stop();
+    await Promise.all([redis.stop(), nats.stop(), postgres.stop()]);
+  };
+
+  try {
+    progress(`${services.join(', ')} …`);
+    await Promise.all(services.map(start));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    url: `http://127.0.0.1:${port}`,
+    databaseUrl: postgres.url,
+    get pids() {
+      return Object.fromEntries([...running].map(([name, child]) => [name, child.pid])) as Record<ServiceName, number>;
+    },
+    servers: { redis, nats, postgres },
+    kill: async (name) => running.get(name)?.kill(),
+    terminate: async (name) => running.get(name)?.stop(),
+    start,
+    stop,
+  };
+}
