@@ -49,6 +49,7 @@ export class ChoiceGuard {
   #failures = 0;
   #closed = false;
   #flushing = false;
+  #finished = false;
   #redacted = false;
   #logprobs: LogprobsHold | undefined;
   #running: Promise<void> | undefined;
@@ -61,6 +62,7 @@ export class ChoiceGuard {
 
   push(choice: chat.Choice): void {
     if (this.#closed) return;
+    this.#finished ||= choice.finishReason !== '';
     this.#waiting.push(choice);
     this.#running ??= this.#run();
   }
@@ -75,9 +77,9 @@ export class ChoiceGuard {
     return this.#running ?? NONE;
   }
 
-  /** Releases what is held: the text ended without a finish reason. */
+  /** Releases what is held, also when the text ended without a finish reason. */
   flush(): Promise<void> {
-    if (this.#state?.held || this.#running) {
+    if (!this.#finished && (this.#state?.held || this.#running)) {
       this.#flushing = true;
       this.push({ ...emptyChoice, index: this.index });
     }
