@@ -92,9 +92,19 @@ async function stall(client: Peer, address: string): Promise<BenchRow[]> {
     address,
     ms: 500,
   });
-  const ratio = beside.p99 / alone.p99;
-  const note = `p99 ${alone.p99.toFixed(2)} ms alone, ${beside.p99.toFixed(2)} ms beside it`;
-  return [row('rpc: p99 of calls beside a stream nobody reads / alone', ratio, '', '≤ 2', ratio <= 2, note)];
+  // A stall would be hundreds of milliseconds; two are what the scheduler of a busy machine does.
+  const most = 2 * alone.p99 + 2;
+  const note = `${alone.p99.toFixed(2)} ms without it`;
+  return [
+    row(
+      'rpc: p99 of calls beside a stream nobody reads',
+      beside.p99,
+      'ms',
+      `≤ ${most.toFixed(1)}`,
+      beside.p99 <= most,
+      note,
+    ),
+  ];
 }
 
 /** Half of the calls wait for an answer, half are streams that nobody reads. In processes that have done nothing before. */

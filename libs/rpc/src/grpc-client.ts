@@ -4,10 +4,11 @@ import {
   Metadata,
   type CallOptions as GrpcCallOptions,
   type ClientReadableStream,
+  type MethodDefinition,
   type ServiceError,
 } from '@grpc/grpc-js';
 import { FlotillaError } from '@flotilla/kernel';
-import type { CallOptions, Client, MethodDefinition, ServiceDefinition } from './definition.ts';
+import type { CallOptions, Client, ServiceDefinition } from './definition.ts';
 import { fromGrpcError } from './grpc-errors.ts';
 import { grpcDefinition } from './grpc-service.ts';
 import { abortReason } from './inbound-call.ts';
@@ -39,25 +40,24 @@ export function createGrpcClient<D extends ServiceDefinition>(
     'grpc.keepalive_timeout_ms': linkLimits.pingTimeoutMs,
     'grpc.use_local_subchannel_pool': 1,
   });
+  const grpc = grpcDefinition(definition);
   const methods = Object.entries(definition.methods).map(([key, method]) => [
     key,
     method.responseStream
       ? (request: unknown, call: CallOptions = {}) =>
-          new GrpcStream((end) => openStream(channel, definition, key, method, request, call, defaults, end))
-      : (request: unknown, call: CallOptions = {}) => unary(channel, definition, key, request, call, defaults),
+          new GrpcStream((end) => openStream(channel, grpc[key]!, request, call, defaults, end))
+      : (request: unknown, call: CallOptions = {}) => unary(channel, grpc[key]!, request, call, defaults),
   ]);
   return { client: Object.fromEntries(methods) as Client<D>, close: () => channel.close() };
 }
 
 function unary(
   channel: GrpcChannelClient,
-  service: ServiceDefinition,
-  key: string,
+  { path, requestSerialize, responseDeserialize }: MethodDefinition<unknown, unknown>,
   request: unknown,
   { timeoutMs, signal, metadata }: CallOptions,
   defaults: CallDefaults,
 ): Promise<unknown> {
-  const { path, requestSerialize, responseDeserialize } = grpcDefinition(service)[key]!;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(abortReason(signal));
     const onAbort = () => call.cancel();
@@ -80,19 +80,16 @@ function unary(
 
 function openStream(
   channel: GrpcChannelClient,
-  service: ServiceDefinition,
-  key: string,
-  method: MethodDefinition,
+  { path, requestSerialize, responseDeserialize }: MethodDefinition<unknown, unknown>,
   request: unknown,
   { timeoutMs, signal, metadata }: CallOptions,
   defaults: CallDefaults,
   onEnd: (error: FlotillaError | undefined) => void,
 ): ClientReadableStream<unknown> {
-  const { path, requestSerialize } = grpcDefinition(service)[key]!;
   const stream = channel.makeServerStreamRequest(
     path,
     requestSerialize,
-    (bytes: Buffer) => method.responseType.decode(bytes) as unknown,
+    responseDeserialize,
     request,
     toMetadata(metadata),
     toOptions(timeoutMs ?? defaults.streamTimeoutMs),
