@@ -53,7 +53,7 @@ describe('an API key', () => {
     await Promise.all([keys.verify(key), keys.verify(key), keys.verify(key)]);
     expect(state.questions).toBe(1);
     expect(keys.verify(key)).not.toBeInstanceOf(Promise);
-    await clock.advance(30_001);
+    clock.advance(30_001);
     await keys.verify(key);
     expect(state.questions).toBe(2);
   });
@@ -63,7 +63,7 @@ describe('an API key', () => {
     await expect(keys.verify('sk-other')).rejects.toMatchObject({ code: 'invalid_api_key' });
     expect(() => keys.verify('sk-other')).toThrow('not valid');
     expect(state.questions).toBe(1);
-    await clock.advance(5_001);
+    clock.advance(5_001);
     await expect(keys.verify('sk-other')).rejects.toMatchObject({ code: 'invalid_api_key' });
     expect(state.questions).toBe(2);
     expect(() => keys.verify(undefined)).toThrow('missing or not valid');
@@ -81,19 +81,28 @@ describe('an API key', () => {
     const { keys, clock } = await setUp();
     await set('expires_at', new Date(clock.now() + 1_000).toISOString());
     expect((await keys.verify(key)).keyId).toBe(id);
-    await clock.advance(1_000);
+    clock.advance(1_000);
     expect(() => keys.verify(key)).toThrow('expired');
   });
 
   it('goes on working while the database is down; an unknown one is neither right nor wrong', async () => {
     const { keys, state, clock } = await setUp();
     await keys.verify(key);
-    await clock.advance(60_000);
+    clock.advance(60_000);
     state.down = true;
     expect((await keys.verify(key)).keyId).toBe(id);
     await expect(keys.verify('sk-unknown')).rejects.toMatchObject({ code: 'unavailable' });
-    await clock.advance(700_000);
+    clock.advance(700_000);
     await expect(keys.verify(key)).rejects.toMatchObject({ code: 'unavailable' });
+  });
+
+  it('is not waited for longer than two seconds when the database hangs', async () => {
+    const clock = createFakeClock();
+    const store: KeyStore = { put: async () => undefined, find: () => new Promise(() => undefined) };
+    const answer = new ApiKeys({ store, clock, pepper: undefined, cacheSize: 1 }).verify(key);
+    clock.advance(2_000);
+    await expect(answer).rejects.toMatchObject({ code: 'unavailable' });
+    expect(clock.pending).toBe(0);
   });
 });
 

@@ -23,6 +23,9 @@ export interface ApiKeysOptions {
 /** An event invalidates at once; these bound the time when the event is lost. */
 const lifetimes = { foundMs: 30_000, absentMs: 5_000, graceMs: 600_000 };
 
+/** Milliseconds the store may take for one key. */
+const findTimeoutMs = 2_000;
+
 /** Recognises API keys. Answers at once for a key it remembers. */
 export class ApiKeys {
   readonly #cache: KeyCache<{ record: KeyRecord; identity: Identity }>;
@@ -65,7 +68,7 @@ export class ApiKeys {
     const generation = this.#generation;
     let record: KeyRecord | undefined;
     try {
-      record = await this.options.store.find(digest);
+      record = await this.#find(digest);
     } catch (cause) {
       if (stale) return this.#admit(stale);
       throw new FlotillaError('unavailable', 'API keys cannot be checked right now.', { cause });
@@ -74,6 +77,17 @@ export class ApiKeys {
     // A change announced while the question was under way may not be in its answer.
     if (generation === this.#generation) this.#cache.set(digest, found, this.options.clock.monotonic());
     return this.#admit(found);
+  }
+
+  /** A store that hangs is a store that is down. */
+  #find(digest: string): Promise<KeyRecord | undefined> {
+    return new Promise((resolve, reject) => {
+      const timer = this.options.clock.after(findTimeoutMs, () => reject(new FlotillaError('deadline_exceeded')));
+      this.options.store
+        .find(digest)
+        .then(resolve, reject)
+        .finally(() => timer.cancel());
+    });
   }
 
   #admit(found: { record: KeyRecord; identity: Identity } | undefined): Identity {

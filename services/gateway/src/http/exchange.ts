@@ -22,6 +22,8 @@ export class Exchange {
   identity: Identity = nobody;
   /** Set when the answer was an error, for metrics and the access log. */
   code = '';
+  /** The W3C traceparent of its span; undefined while none is recorded. */
+  traceparent: string | undefined;
   /** Further headers of the answer, flat as names and values. */
   readonly headers: string[] = [];
   #leaving: AbortController | undefined;

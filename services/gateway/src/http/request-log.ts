@@ -4,6 +4,8 @@ import {
   histogram,
   llmSeconds,
   logger,
+  withRequestId,
+  withTraceparent,
   type BoundCounter,
   type BoundHistogram,
 } from '@flotilla/telemetry';
@@ -57,12 +59,14 @@ export class RequestLog {
     series.count.add(1);
     series.duration.record(ms / 1_000);
     if (!this.lines) return;
-    const { id, publicId, identity, code } = exchange;
-    log.info('request', {
-      ...{ method, route, status, ms: Math.round(ms * 10) / 10, request_id: id },
+    const { id, publicId, identity, code, traceparent } = exchange;
+    const fields = {
+      ...{ method, route, status, ms: Math.round(ms * 10) / 10 },
       ...(publicId !== id && { client_request_id: publicId }),
       ...(identity.keyId !== '' && { org_id: identity.orgId, key_id: identity.keyId }),
       ...(code !== '' && { code }),
-    });
+    };
+    // The connection's events run outside of the request's context.
+    withTraceparent(traceparent, () => withRequestId(id, () => log.info('request', fields)));
   }
 }

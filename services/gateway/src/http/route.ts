@@ -1,5 +1,5 @@
 import { toFlotillaError } from '@flotilla/kernel';
-import { recordsSpans, span, withRequestId, withTraceparent } from '@flotilla/telemetry';
+import { recordsSpans, span, traceparent, withRequestId, withTraceparent, type Span } from '@flotilla/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LimitReached } from '../admission/admission.ts';
 import { rateHeaders } from '../admission/rate-headers.ts';
@@ -18,7 +18,7 @@ export function handler<R extends FastifyRequest>(
     const { exchange } = request;
     const parent = request.headers['traceparent'] as string | undefined;
     const work = () => withRequestId(exchange.id, () => run(request, exchange));
-    const traced = () => (recordsSpans() ? inSpan(request, work) : work());
+    const traced = () => (recordsSpans() ? inSpan(edge, request, work) : work());
     try {
       const done = parent === undefined ? traced() : withTraceparent(parent, traced);
       done.catch((error: unknown) => answerError(edge, exchange, error));
@@ -45,8 +45,24 @@ export function answerError({ clock }: Edge, exchange: Exchange, thrown: unknown
   sendError(exchange, clock, error, error instanceof LimitReached ? rateHeaders(error.limits) : []);
 }
 
-function inSpan(request: FastifyRequest, run: () => Promise<void>): Promise<void> {
+/** The server's span of a request. Only what is our fault marks it as failed, as OpenTelemetry's HTTP conventions have it. */
+function inSpan(edge: Edge, request: FastifyRequest, run: () => Promise<void>): Promise<void> {
+  const { exchange, method } = request;
   const route = request.routeOptions.url ?? '';
-  const attributes = { 'http.request.method': request.method, 'http.route': route };
-  return span(`${request.method} ${route}`, attributes, run, { kind: 'server' });
+  const attributes = { 'http.request.method': method, 'http.route': route, 'flotilla.request_id': exchange.id };
+  const traced = async (active: Span) => {
+    exchange.traceparent = traceparent();
+    let failure: unknown;
+    try {
+      await run();
+    } catch (error) {
+      failure = error;
+      answerError(edge, exchange, error);
+    }
+    const { statusCode } = exchange.response;
+    active.setAttribute('http.response.status_code', statusCode);
+    if (failure !== undefined && statusCode >= 500) throw failure;
+    if (exchange.code !== '') active.setAttribute('error.type', exchange.code);
+  };
+  return span(`${method} ${route}`, attributes, traced, { kind: 'server' });
 }

@@ -2,6 +2,7 @@ import { FlotillaError } from '@flotilla/kernel';
 import { logger } from '@flotilla/telemetry';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { keyOf } from '../access/credentials.ts';
 import { registerRoutes } from '../routes/routes.ts';
@@ -157,8 +158,12 @@ function parseJson(_request: FastifyRequest, body: Buffer, done: (error: Error |
   done(null, value);
 }
 
-function refuseConnection(code: string | undefined, socket: Duplex): void {
-  const answer = rawAnswer(code);
+/** What Node knows of a socket and its types do not say: the response under way on it. */
+type Serving = Duplex & { readonly _httpMessage?: ServerResponse | null };
+
+function refuseConnection(code: string | undefined, socket: Serving): void {
+  // In the middle of an answer, a second head would be read as part of it.
+  const answer = socket._httpMessage?.headersSent ? undefined : rawAnswer(code);
   if (answer && socket.writable) socket.end(answer);
   else socket.destroy();
   log.debug('a connection was refused', { code });

@@ -11,9 +11,9 @@ const mostPending = 64 * 1024;
 export class SseResponse {
   #pending = '';
   readonly #flush = () => {
-    if (this.#pending === '' || this.response.destroyed) return;
-    this.response.write(this.#pending);
+    const text = this.#pending;
     this.#pending = '';
+    if (text !== '' && !this.response.destroyed) this.response.write(text);
   };
 
   constructor(private readonly response: ServerResponse) {}

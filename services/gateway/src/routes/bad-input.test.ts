@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { until } from '@flotilla/testkit';
 import { connect } from 'node:net';
-import { devKey, startPlatform, type Platform } from '../platform.fixture.ts';
+import { devKey, saysAndWaits, startPlatform, type Platform } from '../platform.fixture.ts';
 
 let platform: Platform;
 beforeAll(async () => {
@@ -365,6 +366,23 @@ describe('a connection', () => {
     const body = JSON.stringify(ok);
     const answer = await raw(`${head(Buffer.byteLength(body))}${body}GARBAGE\r\n\r\n`);
     expect(answer).toMatch(/^HTTP\/1\.1 (200|400) /);
+  });
+
+  it('that sends garbage while a stream runs gets no second head inside it', async () => {
+    const waits = saysAndWaits();
+    platform.behind.chat = waits.chat;
+    const body = JSON.stringify({ ...ok, stream: true });
+    const { port, hostname } = new URL(platform.url);
+    let answer = '';
+    const socket = connect(Number(port), hostname);
+    socket.on('data', (data) => (answer += data.toString()));
+    socket.on('error', () => undefined);
+    socket.write(head(Buffer.byteLength(body)) + body);
+    await until(() => answer.includes('"one"'));
+    socket.write('GARBAGE\r\n\r\n');
+    await waits.left;
+    await until(() => socket.closed);
+    expect(answer.split('HTTP/1.1').length).toBe(2);
   });
 
   it('that never ends its headers is closed', async () => {

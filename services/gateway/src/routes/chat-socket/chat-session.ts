@@ -1,6 +1,6 @@
 import type { Random } from '@flotilla/kernel';
 import { FlotillaError, toFlotillaError } from '@flotilla/kernel';
-import { withRequestId } from '@flotilla/telemetry';
+import { span, withRequestId } from '@flotilla/telemetry';
 import type { RawData, WebSocket } from 'ws';
 import type { Identity } from '../../access/api-keys.ts';
 import { readChatBody } from '../../chat/chat-body.ts';
@@ -81,7 +81,9 @@ export class ChatSession {
     const requestId = this.random.id('req_');
     const { orgId, userId, keyId, tier } = this.identity;
     const caller = { requestId, orgId, userId, keyId, tier };
-    withRequestId(requestId, () => this.edge.turns.run(caller, chat, aborter.signal, (turn) => this.#relay(id, turn)))
+    const run = () => this.edge.turns.run(caller, chat, aborter.signal, (turn) => this.#relay(id, turn));
+    const attributes = { 'http.route': '/v1/chat/ws', 'flotilla.request_id': requestId };
+    withRequestId(requestId, () => span('chat over WebSocket', attributes, run, { kind: 'server' }))
       .catch((error: unknown) => this.#fail(id, toFlotillaError(error)))
       .finally(() => {
         this.#chats.delete(id);
