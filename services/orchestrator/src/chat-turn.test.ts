@@ -129,6 +129,29 @@ describe('a chat turn', () => {
     expect(texts.length).toBeLessThan(5);
   });
 
+  it('is not read from the engine faster than the client reads it', async () => {
+    let written = 0;
+    await start(
+      {
+        generate: async function* () {
+          for (;;) {
+            written += 1;
+            yield piece(`${written} `);
+          }
+        },
+      },
+      { bufferedEvents: 10 },
+    );
+    const stream = platform.client.chat(platform.request())[Symbol.asyncIterator]();
+    await stream.next();
+    for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(written).toBeLessThan(200);
+    const before = written;
+    for (let reads = 0; reads < 20; reads += 1) await stream.next();
+    expect(written).toBeGreaterThan(before);
+    await stream.return?.();
+  });
+
   it('passes what a starting model makes it wait for', async () => {
     await start({
       generate: async function* () {

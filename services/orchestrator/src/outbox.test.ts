@@ -85,6 +85,19 @@ describe('the outbox', () => {
     expect(seen.usage.map(({ caller }) => caller!.requestId)).toEqual([call.caller!.requestId]);
   });
 
+  it('and the usage that still waited for company are written out when the service stops', async () => {
+    platform = await startPlatform(database, {}, { config: { usageWaitMs: 60_000, outboxPollMs: 60_000 } });
+    const seen = await collect(platform);
+    const call = platform.request();
+    await platform.chat(call);
+    await platform.stop();
+    const rows = await platform.usageOf(call);
+    platform = undefined;
+    expect({ rows: rows.length, published: seen.usage.length, waiting: await waiting() }).toEqual({
+      ...{ rows: 1, published: 1, waiting: 0 },
+    });
+  });
+
   it('shared by several replicas publishes each event once', async () => {
     platform = await startPlatform(database);
     await platform.stop();
