@@ -32,7 +32,7 @@ const settleTimeoutMs = 5_000;
 
 const log = logger('gateway.admission');
 const unlimited = counter({
-  name: 'flotilla_gateway_unlimited_requests_total',
+  name: 'flotilla_gateway_limiter_unavailable_total',
   description: 'Requests let pass because the rate limiter did not answer',
   unit: '{request}',
 });

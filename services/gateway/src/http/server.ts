@@ -71,6 +71,7 @@ export function createHttpAdapter(edge: Edge): EdgeAdapter {
   });
   const app: FastifyInstance = adapter.getInstance();
   const requestLog = new RequestLog(config.accessLog);
+  const table = new RouteTable();
 
   app.decorateRequest('exchange');
   app.addHook('onRequest', (request, reply, done) => {
@@ -86,11 +87,11 @@ export function createHttpAdapter(edge: Edge): EdgeAdapter {
       requestLog.ended(exchange, request.method, route, status, edge.clock.monotonic() - exchange.startedAt);
     });
     if (config.corsOrigins.length > 0 && answerCors(edge, request, reply)) return;
-    if (request.routeOptions.config.open || request.is404) return done();
+    if (request.is404) return answerNotFound(edge, table, request, reply);
+    if (request.routeOptions.config.open) return done();
     authenticate(edge, request, done);
   });
 
-  const table = new RouteTable();
   app.addHook('onRoute', ({ method, url }) => {
     for (const name of [method].flat()) if (name !== 'HEAD') table.add(name, url);
   });
@@ -100,22 +101,23 @@ export function createHttpAdapter(edge: Edge): EdgeAdapter {
     reply.hijack();
     answerError(edge, request.exchange, error);
   });
-  app.setNotFoundHandler((request, reply) => {
-    reply.hijack();
-    const path = request.url.split('?', 1)[0]!;
-    const methods = table.methods(path);
-    if (methods.length === 0) {
-      const error = new FlotillaError('unknown_url', `Unknown request URL: ${request.method} ${path.slice(0, 256)}`);
-      return sendError(request.exchange, edge.clock, error);
-    }
-    const message = `${path.slice(0, 256)} takes ${methods.join(' and ')}, not ${request.method}.`;
-    sendError(request.exchange, edge.clock, new FlotillaError('method_not_allowed', message), [
-      'allow',
-      methods.join(', '),
-    ]);
-  });
+  // Never reached: the hook above answers before a body is read or looked at.
+  app.setNotFoundHandler((request, reply) => answerNotFound(edge, table, request, reply));
   registerRoutes(app, edge);
   return adapter;
+}
+
+function answerNotFound({ clock }: Edge, table: RouteTable, request: FastifyRequest, reply: FastifyReply): void {
+  reply.hijack();
+  const { method, exchange } = request;
+  const path = request.url.split('?', 1)[0]!;
+  const shown = path.slice(0, 256);
+  const methods = table.methods(path);
+  if (methods.length === 0) {
+    return sendError(exchange, clock, new FlotillaError('unknown_url', `Unknown request URL: ${method} ${shown}`));
+  }
+  const message = `${shown} takes ${methods.join(' and ')}, not ${method}.`;
+  sendError(exchange, clock, new FlotillaError('method_not_allowed', message), ['allow', methods.join(', ')]);
 }
 
 /** A remembered key takes no turn of the event loop. */

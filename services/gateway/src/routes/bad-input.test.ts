@@ -334,6 +334,24 @@ describe('bad input', () => {
     expect(await response.text()).not.toContain('secret');
   });
 
+  it.each([
+    ['declared', JSON.stringify({ ...ok, x: 'y'.repeat(20_000_000) })],
+    ['undeclared', new Blob(['y'.repeat(20_000_000)]).stream()],
+  ])('is refused also when it is enormous (its length %s)', async (_what, sent) => {
+    const init = { method: 'POST', headers: json, body: sent, duplex: 'half' } as RequestInit;
+    const response = await fetch(platform.url + chat, init);
+    expect(response.status).toBe(413);
+  });
+
+  it('of a type nobody reads is 404 or 405 where nobody would read it', async () => {
+    const send = async (method: string, path: string) => {
+      const init = { method, headers: { 'content-type': 'application/x-thing' }, body: 'x' };
+      return (await fetch(platform.url + path, init)).status;
+    };
+    expect(await send('POST', '/v1/nothing')).toBe(404);
+    expect(await send('PUT', chat)).toBe(405);
+  });
+
   it('cannot be smuggled by a key that stands twice', async () => {
     const body =
       '{"model":"m","messages":[{"role":"user","content":"Hi"}],"top_k":1,"top_k":2,"__proto__":{"max_tokens":9}}';
