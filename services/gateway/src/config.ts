@@ -54,6 +54,12 @@ export const gatewayConfigSchema = z.object({
     .positive()
     .default(600_000)
     .describe('Milliseconds a whole chat may take, from its first byte here to its last.'),
+  stallTimeoutMs: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(60_000)
+    .describe('Milliseconds a client may leave a waiting stream unread; then it is dropped, and its engine freed.'),
   callTimeoutMs: z.coerce
     .number()
     .int()

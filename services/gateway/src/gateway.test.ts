@@ -188,6 +188,28 @@ describe('the gateway', () => {
     await platform.stop();
   });
 
+  it('drops a client that leaves its stream unread for too long, and frees the engine', async () => {
+    const platform = await startPlatform({ stallTimeoutMs: 50 }, { database });
+    let freed = false;
+    platform.behind.chat = async function* () {
+      try {
+        for (;;) yield choice({ content: 'x'.repeat(65_536) });
+      } finally {
+        freed = true;
+      }
+    };
+    const { port, hostname } = new URL(platform.url);
+    const text = JSON.stringify({ ...body, stream: true });
+    const socket = connect(Number(port), hostname).pause();
+    socket.on('error', () => undefined);
+    socket.write(
+      `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${devKey}\r\ncontent-type: application/json\r\ncontent-length: ${text.length}\r\n\r\n${text}`,
+    );
+    await until(() => freed);
+    socket.destroy();
+    await platform.stop();
+  });
+
   it('serves a request that also offers h2c, as Java does', async () => {
     const platform = await startPlatform({}, { database });
     const { port, hostname } = new URL(platform.url);

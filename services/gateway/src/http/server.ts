@@ -54,6 +54,8 @@ export function createHttpAdapter(edge: Edge): EdgeAdapter {
     genReqId: () => '',
     requestTimeout: config.receiveTimeoutMs,
     keepAliveTimeout: config.keepAliveTimeoutMs,
+    // The last resort against connections on which nothing moves: longer than any answer may stay silent.
+    connectionTimeout: config.chatTimeoutMs + config.stallTimeoutMs,
     http: {
       headersTimeout: config.headersTimeoutMs,
       requestTimeout: config.receiveTimeoutMs,

@@ -1,3 +1,4 @@
+import type { Clock } from '@flotilla/kernel';
 import type { ServerResponse } from 'node:http';
 
 /** Bytes (UTF-16 units) gathered in one turn of the event loop before they are written anyway. */
@@ -16,7 +17,12 @@ export class SseResponse {
     if (text !== '' && !this.response.destroyed) this.response.write(text);
   };
 
-  constructor(private readonly response: ServerResponse) {}
+  constructor(
+    private readonly response: ServerResponse,
+    private readonly clock: Clock,
+    /** Milliseconds a client may leave what was written unread. */
+    private readonly stallMs: number,
+  ) {}
 
   /** Sends the headers, flat as names and values, at once. */
   open(headers: string[]): void {
@@ -39,12 +45,14 @@ export class SseResponse {
     if (this.#pending.length >= mostPending) this.#flush();
   }
 
-  /** Undefined when more may be written now; else resolves when the client has read on, or is gone. */
+  /** Undefined when more may be written now; else resolves when the client has read on, or is gone, or was dropped for not reading. */
   drained(): Promise<void> | undefined {
     const { response } = this;
     if (!response.writableNeedDrain || response.destroyed) return undefined;
     return new Promise((resolve) => {
+      const stalled = this.clock.after(this.stallMs, () => response.destroy());
       const go = () => {
+        stalled.cancel();
         response.off('drain', go).off('close', go);
         resolve();
       };

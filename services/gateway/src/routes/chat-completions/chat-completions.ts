@@ -35,10 +35,10 @@ async function wholeAnswer(turn: Turn, exchange: Exchange, { clock }: Edge): Pro
 }
 
 /** Before the first byte an error is an HTTP status; after it, a frame that carries `error`, and no [DONE]. */
-async function streamAnswer(turn: Turn, exchange: Exchange, { clock }: Edge): Promise<void> {
+async function streamAnswer(turn: Turn, exchange: Exchange, { clock, config }: Edge): Promise<void> {
   const { response } = exchange;
   const relay = new ChunkRelay(turn, sseFrame);
-  const sse = new SseResponse(response);
+  const sse = new SseResponse(response, clock, config.stallTimeoutMs);
   const open = () => sse.open([...commonHeaders(exchange, clock), ...rateHeaders(turn.grant.limits)]);
   try {
     for await (const event of turn.events) {
