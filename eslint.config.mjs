@@ -66,7 +66,7 @@ export default [
   },
   {
     files: ['libs/**/*.ts'],
-    ignores: ['libs/testkit/**'],
+    ignores: ['libs/testkit/**', 'libs/**/*.test.ts', 'libs/**/*.fixture.ts'],
     rules: boundary([...apps, 'engine-sim', 'testkit'], 'A lib knows no service and no test tool.'),
   },
   {
