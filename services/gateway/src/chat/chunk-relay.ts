@@ -33,9 +33,9 @@ export class ChunkRelay {
       }
       case 'finished': {
         this.#finished = true;
-        if (!this.turn.body.includeUsage) return '';
+        if (!this.turn.body.includeUsage) return this.#writer?.attached ? this.#writer.last(undefined) : '';
         const none = { promptTokens: 0, completionTokens: 0, cachedTokens: 0 };
-        return this.#write().usage(usageObject(event.value.usage ?? none));
+        return this.#write().last(usageObject(event.value.usage ?? none));
       }
       case 'waiting':
         return this.frame.keepAlive;
@@ -45,8 +45,10 @@ export class ChunkRelay {
       case 'failure':
         throw failureOf(event.value);
       default:
+        // What was told once is not told again: a notice that comes late travels alone.
+        if (this.#writer && !this.#writer.attached) this.#extras = { conversationId: '', citations: [], notices: [] };
         collectExtra(event, this.#extras);
-        if (this.#writer) this.#attach(this.#writer);
+        this.#writer?.attach(extension(this.#extras));
         return '';
     }
   }
@@ -63,13 +65,7 @@ export class ChunkRelay {
     const systemFingerprint = this.#answerer?.systemFingerprint ?? '';
     const head = { id, created, model, systemFingerprint, includeUsage: body.includeUsage };
     this.#writer = new ChunkWriter(head, this.frame);
-    this.#attach(this.#writer);
+    this.#writer.attach(extension(this.#extras));
     return this.#writer;
-  }
-
-  /** What was told once is not told again: a notice that comes late travels alone. */
-  #attach(writer: ChunkWriter): void {
-    writer.attach(extension(this.#extras));
-    this.#extras = { conversationId: '', citations: [], notices: [] };
   }
 }

@@ -70,6 +70,11 @@ export class ChunkWriter {
     this.#extension = extra;
   }
 
+  /** True while something waits for a chunk to carry it. */
+  get attached(): boolean {
+    return this.#extension !== undefined;
+  }
+
   /** The chunks of one delta; before the first of each choice, a chunk that names the role. */
   choice(choice: chat.Choice): string {
     const { index, content } = choice;
@@ -91,9 +96,12 @@ export class ChunkWriter {
     return text;
   }
 
-  /** The chunk after the last choice when the client asked for usage. */
-  usage(usage: object): string {
-    return `${this.#open}"choices":[],"usage":${JSON.stringify(usage)}}${this.frame.after}`;
+  /** The chunk after the last choice: the usage, when the client asked for it, and what nobody carried yet. */
+  last(usage: object | undefined): string {
+    const extra = this.#extension;
+    this.#extension = undefined;
+    const fields = JSON.stringify({ choices: [], ...(usage && { usage }), ...(extra && { flotilla: extra }) });
+    return `${this.#open}${fields.slice(1)}${this.frame.after}`;
   }
 
   #chunk(index: number, delta: string, logprobs: string, finishReason: string): string {

@@ -172,6 +172,28 @@ describe('a streamed answer', () => {
     });
   });
 
+  it('carries every notice once, however late it comes', async () => {
+    const notice = (code: string) => event({ $case: 'notice', value: { code, message: code } });
+    platform.behind.chat = async function* () {
+      yield notice('first');
+      yield choice({ content: 'a' });
+      yield notice('second');
+      yield notice('third');
+      yield choice({ content: 'b', finishReason: 'stop' });
+      yield notice('last');
+      yield finished;
+    };
+    const text = await (await post({ model: 'm', messages, stream: true })).text();
+    const chunks = text
+      .trimEnd()
+      .split('\n\n')
+      .slice(0, -1)
+      .map((frame) => JSON.parse(frame.slice(6)) as { flotilla?: { notices: { code: string }[] } });
+    const told = chunks.map(({ flotilla }) => flotilla?.notices.map(({ code }) => code)).filter(Boolean);
+    expect(told).toEqual([['first'], ['second', 'third'], ['last']]);
+    expect(chunks.at(-1)).toMatchObject({ object: 'chat.completion.chunk', choices: [] });
+  });
+
   it('that fails under way ends with an error frame and no [DONE]', async () => {
     platform.behind.chat = async function* () {
       yield answerer;
