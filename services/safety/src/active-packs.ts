@@ -1,7 +1,8 @@
 import type { Live, PlatformFile } from '@flotilla/kernel';
 import { logger } from '@flotilla/telemetry';
+import { triggerTable, type TriggerTable } from './guard.ts';
 import { baselinePack } from './packs/baseline.ts';
-import type { Recognizer, RulePack } from './rule-pack.ts';
+import type { RulePack } from './rule-pack.ts';
 
 const log = logger('safety');
 
@@ -24,12 +25,12 @@ function resolve(names: readonly string[]): readonly RulePack[] {
  */
 export class ActivePacks {
   #packs: readonly RulePack[];
-  #recognizers: readonly Recognizer[];
+  #triggers: TriggerTable;
   readonly #unsubscribe: () => void;
 
   constructor(file: Live<PlatformFile>) {
     this.#packs = resolve(file.current.safety.packs);
-    this.#recognizers = recognizersOf(this.#packs);
+    this.#triggers = triggersOf(this.#packs);
     this.#unsubscribe = file.onChange(({ safety }) => this.#change(safety.packs));
   }
 
@@ -37,8 +38,8 @@ export class ActivePacks {
     return this.#packs;
   }
 
-  get recognizers(): readonly Recognizer[] {
-    return this.#recognizers;
+  get triggers(): TriggerTable {
+    return this.#triggers;
   }
 
   close(): void {
@@ -48,11 +49,12 @@ export class ActivePacks {
   #change(names: readonly string[]): void {
     try {
       this.#packs = resolve(names);
-      this.#recognizers = recognizersOf(this.#packs);
+      this.#triggers = triggersOf(this.#packs);
     } catch (error) {
       log.error('the rule packs stay as they were', { reason: (error as Error).message });
     }
   }
 }
 
-const recognizersOf = (packs: readonly RulePack[]) => [...new Set(packs.flatMap((pack) => pack.recognizers))];
+const triggersOf = (packs: readonly RulePack[]) =>
+  triggerTable([...new Set(packs.flatMap((pack) => pack.recognizers))]);

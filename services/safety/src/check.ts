@@ -1,5 +1,5 @@
-import type { Recognizer, RuleInfo, RulePack } from './rule-pack.ts';
-import { guardPiece } from './guard.ts';
+import { guardPiece, type TriggerTable } from './guard.ts';
+import type { RuleInfo, RulePack } from './rule-pack.ts';
 
 /** Characters scanned at a time, so that one long prompt does not keep the others waiting. */
 export interface Windows {
@@ -23,24 +23,19 @@ const CLEAN: CheckResult = Object.freeze({ blocked: [], noted: [] });
 /** What the operator writes may say "ignore": only what comes from outside is searched for injections. */
 const TRUSTED_ROLES = new Set(['system', 'developer']);
 
-function scan(
-  text: string,
-  trusted: boolean,
-  packs: readonly RulePack[],
-  blocked: Set<RuleInfo>,
-  noted: Set<RuleInfo>,
-) {
-  for (const pack of packs) {
-    if (!trusted) for (const detector of pack.detectors) for (const rule of detector.detect(text)) blocked.add(rule);
-    noteSpans(text, pack.recognizers, noted);
-  }
+/** The rules in force. */
+export interface ActiveRules {
+  readonly packs: readonly RulePack[];
+  readonly triggers: TriggerTable;
 }
 
-const MAY_HOLD_SPANS = /@|\d{4}/;
-
-function noteSpans(text: string, recognizers: readonly Recognizer[], noted: Set<RuleInfo>): void {
-  if (recognizers.length === 0 || !MAY_HOLD_SPANS.test(text)) return;
-  for (const rule of guardPiece(recognizers, undefined, text, true).found) noted.add(rule);
+function scan(text: string, trusted: boolean, rules: ActiveRules, blocked: Set<RuleInfo>, noted: Set<RuleInfo>): void {
+  if (!trusted) {
+    for (const { detectors } of rules.packs) {
+      for (const detector of detectors) for (const rule of detector.detect(text)) blocked.add(rule);
+    }
+  }
+  for (const rule of guardPiece(rules.triggers, undefined, text, true).found) noted.add(rule);
 }
 
 /**
@@ -48,7 +43,7 @@ function noteSpans(text: string, recognizers: readonly Recognizer[], noted: Set<
  */
 export async function checkMessages(
   messages: readonly CheckedMessage[],
-  packs: readonly RulePack[],
+  rules: ActiveRules,
   windows: Windows,
   pause: () => Promise<unknown>,
 ): Promise<CheckResult> {
@@ -59,7 +54,7 @@ export async function checkMessages(
     for (let start = 0; start < content.length; start += windows.size - windows.overlap) {
       if (start > 0) await pause();
       const whole = start === 0 && content.length <= windows.size;
-      scan(whole ? content : content.slice(start, start + windows.size), trusted, packs, blocked, noted);
+      scan(whole ? content : content.slice(start, start + windows.size), trusted, rules, blocked, noted);
       if (start + windows.size >= content.length) break;
     }
   }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { guardPiece, type GuardPosition } from './guard.ts';
+import { guardPiece, triggerTable, type GuardPosition } from './guard.ts';
 import { baselinePack } from './packs/baseline.ts';
 
-const { recognizers } = baselinePack;
+const recognizers = triggerTable(baselinePack.recognizers);
 const whole = (text: string) => guardPiece(recognizers, undefined, text, true).release;
 
 function stream(pieces: readonly string[]): { releases: string[]; longestHeld: number } {
@@ -123,6 +123,10 @@ describe('output guard', () => {
     const { releases, longestHeld } = stream([...long]);
     expect(releases.join('')).toBe(whole(long));
     expect(longestHeld).toBeLessThanOrEqual(64 + 1 + 253);
+  });
+
+  it('takes no two rules that look at the same character', () => {
+    expect(() => triggerTable([...baselinePack.recognizers, ...baselinePack.recognizers])).toThrow(/triggers both/);
   });
 
   it('tells which rules matched and never what', () => {

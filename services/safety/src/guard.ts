@@ -20,6 +20,28 @@ const CONTEXT_LENGTH = 2;
 const NOTHING_FOUND: readonly RuleInfo[] = Object.freeze([]);
 const AT_START: GuardPosition = Object.freeze({ context: '', held: '' });
 
+/** Recognizers by the character that triggers them. */
+export interface TriggerTable {
+  readonly all: readonly Recognizer[];
+  /** 128 entries, one for each ASCII character. */
+  readonly byCode: readonly (Recognizer | undefined)[];
+}
+
+/** Throws when a character would trigger two recognizers. */
+export function triggerTable(all: readonly Recognizer[]): TriggerTable {
+  const byCode = new Array<Recognizer | undefined>(128).fill(undefined);
+  for (const recognizer of all) {
+    for (let at = 0; at < recognizer.triggers.length; at += 1) {
+      const code = recognizer.triggers.charCodeAt(at);
+      const other = byCode[code];
+      if (other)
+        throw new Error(`'${recognizer.triggers[at]}' triggers both ${other.rule.id} and ${recognizer.rule.id}`);
+      byCode[code] = recognizer;
+    }
+  }
+  return { all, byCode };
+}
+
 /**
  * Redacts the next piece of an answer. Released is everything up to the first place where a match may still begin: the end of
  * the text that a recognizer calls open, or that a later trigger could look back on. Because every verdict depends on a bounded
@@ -29,7 +51,7 @@ const AT_START: GuardPosition = Object.freeze({ context: '', held: '' });
  * streamed or whole.
  */
 export function guardPiece(
-  recognizers: readonly Recognizer[],
+  { all, byCode }: TriggerTable,
   { context, held }: GuardPosition = AT_START,
   addition: string,
   final: boolean,
@@ -43,25 +65,21 @@ export function guardPiece(
 
   for (let at = 0; at < text.length;) {
     const code = text.charCodeAt(at);
-    let next = at + 1;
-    for (const recognizer of recognizers) {
-      if (!recognizer.triggers(code)) continue;
-      const recognition = recognizer.recognize(piece, at, floor);
-      if (recognition === undefined) continue;
-      if (recognition.open) {
-        hold = Math.min(hold, recognition.start);
-        next = text.length;
-        break;
-      }
-      release += text.slice(floor, recognition.start) + recognizer.placeholder;
-      (found ??= []).push(recognizer.rule);
-      floor = next = recognition.end;
+    const recognizer = code < 128 ? byCode[code] : undefined;
+    at += 1;
+    if (recognizer === undefined) continue;
+    const recognition = recognizer.recognize(piece, at - 1, floor);
+    if (recognition === undefined) continue;
+    if (recognition.open) {
+      hold = Math.min(hold, recognition.start);
       break;
     }
-    at = next;
+    release += text.slice(floor, recognition.start) + recognizer.placeholder;
+    (found ??= []).push(recognizer.rule);
+    floor = at = recognition.end;
   }
 
-  if (!final) hold = Math.min(hold, tailStart(recognizers, text, floor));
+  if (!final) hold = Math.min(hold, tailStart(all, text, floor));
   release = floor === 0 && hold === text.length ? text : release + text.slice(floor, hold);
   return {
     release,

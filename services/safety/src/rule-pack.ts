@@ -27,13 +27,13 @@ export interface RuleInfo {
 /**
  * Finds spans that are replaced by `placeholder` in output and noted in input. Its verdict at a position must depend on
  * a bounded stretch of text around it only; that is what makes streaming equal to redacting the whole (guard.ts).
- * No code unit may trigger two recognizers.
+ * No character may trigger two recognizers of the packs that are on.
  */
 export interface Recognizer {
   readonly rule: RuleInfo;
   readonly placeholder: string;
-  /** Cheap test of one UTF-16 code unit; `recognize` is asked only where it holds. */
-  triggers(code: number): boolean;
+  /** ASCII characters; `recognize` is asked only where one of them stands. */
+  readonly triggers: string;
   /** `floor`: a match may not begin before it. Undefined: no match here, whatever follows. */
   recognize(piece: Piece, at: number, floor: number): Recognition | undefined;
   /** Where the end of the text begins that a later trigger could look back on; `text.length` when there is none. */

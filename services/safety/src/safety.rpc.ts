@@ -31,7 +31,7 @@ export class SafetyRpc implements Handlers<typeof safety.SafetyDefinition> {
 
   async check({ messages }: safety.CheckRequest): Promise<safety.CheckResponse> {
     const started = this.clock.monotonic();
-    const { blocked, noted } = await checkMessages(messages, this.active.packs, this.windows, () => setImmediate());
+    const { blocked, noted } = await checkMessages(messages, this.active, this.windows, () => setImmediate());
     checkSeconds.record((this.clock.monotonic() - started) / 1_000);
     if (blocked.length + noted.length === 0) return { action: Action.ALLOW, findings: NO_FINDINGS };
     countFindings(blocked, 'block', 'input');
@@ -49,7 +49,7 @@ export class SafetyRpc implements Handlers<typeof safety.SafetyDefinition> {
     // Two readings of the clock and a record would cost as much as a short piece itself.
     const measured = (this.#pieces = (this.#pieces + 1) & 63) === 0;
     const started = measured ? this.clock.monotonic() : 0;
-    const { release, position, found } = guardPiece(this.active.recognizers, state, text, final);
+    const { release, position, found } = guardPiece(this.active.triggers, state, text, final);
     if (measured) guardSeconds.record((this.clock.monotonic() - started) / 1_000);
     if (found.length === 0) return { release, state: position, action: Action.ALLOW, findings: NO_FINDINGS };
     countFindings(found, 'redact', 'output');

@@ -50,7 +50,7 @@ function beginsNumber({ context, text }: Piece, at: number): boolean {
 export const cardRecognizer: Recognizer = {
   rule: { id: 'pii.card', category: 'pii', message: 'A payment card number was found.' },
   placeholder: '[CARD]',
-  triggers: isDigit,
+  triggers: '0123456789',
   recognize(piece: Piece, at: number): Recognition | undefined {
     if (!beginsNumber(piece, at)) return undefined;
     const { text, final } = piece;

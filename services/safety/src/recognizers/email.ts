@@ -4,7 +4,6 @@ import type { Piece, Recognition, Recognizer } from '../rule-pack.ts';
 const LOCAL_MAX = 64;
 const DOMAIN_MAX = 253;
 
-const AT = 64;
 const DOT = 46;
 const DASH = 45;
 
@@ -51,7 +50,7 @@ function isTopLevel(text: string, start: number, end: number): boolean {
 export const emailRecognizer: Recognizer = {
   rule: { id: 'pii.email', category: 'pii', message: 'An e-mail address was found.' },
   placeholder: '[EMAIL]',
-  triggers: (code) => code === AT,
+  triggers: '@',
   recognize({ text, final }: Piece, at: number, floor: number): Recognition | undefined {
     let start = localStart(text, at, floor);
     // An address begins with a letter, a digit or an underscore; dots and dashes before it are punctuation.
