@@ -13,14 +13,19 @@ const firsts = phrases.reduce((all, { first }) => ({ low: all.low | first.low, h
   high: 0,
 });
 
+const firstLow = Int32Array.from(phrases, ({ first }) => first.low);
+const firstHigh = Int32Array.from(phrases, ({ first }) => first.high);
+
 /** Every rule begins with a known word, so known words are all that is looked at. */
 function scanPhrases(text: string, found: Set<RuleInfo>, steps: Steps): void {
   const words = readWords(text);
   for (let at = 0; at < words.known; at += 1) {
     steps.count += 1;
     if (((words.low[at]! & firsts.low) | (words.high[at]! & firsts.high)) === 0) continue;
-    for (const phrase of phrases) {
+    for (let index = 0; index < phrases.length; index += 1) {
+      if (((words.low[at]! & firstLow[index]!) | (words.high[at]! & firstHigh[index]!)) === 0) continue;
       steps.count += 1;
+      const phrase = phrases[index]!;
       if (found.has(phrase.rule) || matchPhrase(words, at, phrase, steps) < 0) continue;
       const start = words.start[at]!;
       if (!isNegated(text, start) && !isMention(text, start)) found.add(phrase.rule);
