@@ -1,9 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { manualClock } from './manual-clock.fixture.ts';
+import { createFakeClock, until } from '@flotilla/testkit';
+import { busSuite, testTopic, turn } from './bus.contract.fixture.ts';
 import { createMemoryBus } from './memory-bus.ts';
-import { busSuite, testTopic, turn } from './suite.ts';
 import { topics } from './topics.ts';
-import { until } from './until.fixture.ts';
 
 busSuite('memory', async () => {
   const shared = { bus: createMemoryBus() };
@@ -21,7 +20,7 @@ describe('the bus in memory', () => {
   const settle = () => new Promise((resolve) => setImmediate(resolve));
 
   it('brings a failed event again after pauses that double, at most 30 s', async () => {
-    const clock = manualClock();
+    const clock = createFakeClock(0);
     const bus = createMemoryBus({ clock });
     const topic = testTopic('durable');
     const times: number[] = [];
@@ -46,7 +45,7 @@ describe('the bus in memory', () => {
   });
 
   it('takes an id again once two minutes have passed', async () => {
-    const clock = manualClock();
+    const clock = createFakeClock(0);
     const bus = createMemoryBus({ clock });
     const topic = testTopic('durable');
     let seen = 0;
@@ -87,7 +86,7 @@ describe('the bus in memory', () => {
   });
 
   it('can wait with publish until the event is handled, the second of an id with the first', async () => {
-    const clock = manualClock();
+    const clock = createFakeClock(0);
     const bus = createMemoryBus({ clock, resolveWhen: 'handled' });
     const topic = testTopic('durable');
     await bus.publish(topic, turn('nobody is there'));
@@ -130,7 +129,7 @@ describe('the bus in memory', () => {
   });
 
   it('tells a handler that does not end to stop, 5 s after close', async () => {
-    const clock = manualClock();
+    const clock = createFakeClock(0);
     const bus = createMemoryBus({ clock });
     const topic = testTopic('broadcast');
     let stopped = false;

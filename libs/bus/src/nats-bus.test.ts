@@ -1,38 +1,29 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { describeWith, startNats, until, type NatsOptions, type TestServer } from '@flotilla/testkit';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
+import { busSuite, testTopic, turn } from './bus.contract.fixture.ts';
 import type { Bus } from './bus.ts';
 import { createNatsBus, type NatsBusOptions } from './nats-bus.ts';
-import { findNatsServer, startNatsServer, type NatsServer } from './nats-server.fixture.ts';
 import { streamName } from './nats-stream.ts';
-import { busSuite, testTopic, turn } from './suite.ts';
-import { until } from './until.fixture.ts';
 
-if (findNatsServer()) natsTests();
-else if (process.env['CI'] === 'true') {
-  it('needs nats-server', () => {
-    throw new Error('nats-server is not installed: `make tools`, or name it by FLOTILLA_NATS_SERVER');
-  });
-} else {
-  describe.skip('NATS (skipped: nats-server is not installed; `make tools`)', () => {
-    it('keeps the contract of the bus', () => undefined);
-  });
-}
+/** An attempt to publish takes up to 5 s by itself. */
+const patient = { timeoutMs: 15_000 };
 
-function natsTests(): void {
+describeWith(['nats-server'], 'NATS', () => {
   busSuite('NATS', async () => {
-    const server = await startNatsServer();
+    const server = await startNats();
     return {
       open: () => createNatsBus({ servers: server.url, name: 'test' }),
-      stop: () => server.close(),
+      stop: () => server.stop(),
     };
   });
 
   describe('the bus over NATS', () => {
     const opened: Bus[] = [];
-    const servers: NatsServer[] = [];
-    const serve = async (extra?: readonly string[]) => {
-      const server = await startNatsServer(extra);
+    const servers: TestServer[] = [];
+    const serve = async (options?: NatsOptions) => {
+      const server = await startNats(options);
       servers.push(server);
       return server;
     };
@@ -43,7 +34,7 @@ function natsTests(): void {
     };
     afterEach(async () => {
       await Promise.all(opened.splice(0).map((bus) => bus.close()));
-      await Promise.all(servers.splice(0).map((server) => server.close()));
+      await Promise.all(servers.splice(0).map((server) => server.stop()));
     });
 
     it('loses nothing and goes on by itself when the server crashes and comes back', async () => {
@@ -60,7 +51,7 @@ function natsTests(): void {
       await until(() => !bus.ready());
       await expect(bus.publish(broadcast, turn('x'))).rejects.toMatchObject({ code: 'unavailable' });
       const waiting = bus.publish(durable, turn('during'), { id: 'during' });
-      await server.start();
+      await server.restart();
       await waiting;
       await until(() => bus.ready() && seen.includes('during'));
 
@@ -78,9 +69,9 @@ function natsTests(): void {
       await bus.subscribe(topic, ({ turnId }) => void seen.push(turnId), { consumer: 'ledger' });
       await server.kill();
       await until(() => !bus.ready());
-      await server.start();
+      await server.restart();
       await until(() => bus.ready());
-      expect(await retry(() => bus.publish(topic, turn('1'), { id: 'a' }))).toBe(true);
+      await until(() => bus.publish(topic, turn('1'), { id: 'a' }).then(() => true), patient);
       await until(() => seen.length === 1);
       expect(seen).toEqual(['1']);
     });
@@ -152,8 +143,7 @@ function natsTests(): void {
       let seen = 0;
       await bus.subscribe(topic, () => void (seen += 1), { consumer: 'ledger' });
       await until(() => seen === stored);
-      const published = await retry(() => bus.publish(topic, turn('y')));
-      expect(published).toBe(true);
+      await until(() => bus.publish(topic, turn('y')).then(() => true), patient);
       await until(() => seen === stored + 1);
     });
 
@@ -170,10 +160,7 @@ function natsTests(): void {
       const connection = await connect({ servers: server.url });
       const manager = await jetstreamManager(connection);
       const held = async () => (await manager.streams.info(streamName, { subjects_filter: '>' })).state.subjects;
-      const trimmed = await retry(async () => {
-        if ((await held())?.[other.subject] !== 5) throw new Error('not yet');
-      });
-      expect(trimmed).toBe(true);
+      await until(async () => (await held())?.[other.subject] === 5);
       expect(await held()).toEqual({ [consumed.subject]: 20, [other.subject]: 5 });
       await connection.close();
       await bus.subscribe(consumed, ({ turnId }) => void seen.push(turnId), { consumer: 'ledger' });
@@ -181,7 +168,7 @@ function natsTests(): void {
     });
 
     it('signs in with the credentials of the URL', async () => {
-      const server = await serve(['--user', 'flotilla', '--pass', 'p@ss']);
+      const server = await serve({ user: 'flotilla', password: 'p@ss' });
       const bus = await open({ url: server.url.replace('nats://', 'nats://flotilla:p%40ss@') });
       expect(bus.ready()).toBe(true);
       await expect(open(server, { connectWithinMs: 300 })).rejects.toMatchObject({ code: 'unavailable' });
@@ -192,17 +179,4 @@ function natsTests(): void {
       await expect(open(nobody, { connectWithinMs: 300 })).rejects.toMatchObject({ code: 'unavailable' });
     });
   });
-}
-
-/** Tries until it goes well, at most 100 times. */
-async function retry(attempt: () => Promise<void>): Promise<boolean> {
-  for (let count = 0; count < 100; count += 1) {
-    const went = await attempt().then(
-      () => true,
-      () => false,
-    );
-    if (went) return true;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  return false;
-}
+});

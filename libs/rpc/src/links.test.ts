@@ -2,6 +2,7 @@ import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { router, safety } from '@flotilla/contracts';
 import { FlotillaError, systemClock, type Clock } from '@flotilla/kernel';
+import { until } from '@flotilla/testkit';
 import { faultyProxy } from './faulty-proxy.fixture.ts';
 import { createMeshNetwork, type MeshNetwork, type MeshNetworkOptions } from './mesh-network.ts';
 import { countTo, event, failure, generate, guard, routerThat, safetyThat, texts, tracked } from './suite-services.ts';
@@ -139,7 +140,7 @@ describe('links', () => {
     const client = clientOf('dns:service:1', { clock: hurriedClock, resolve: async () => addresses });
     expect((await client.safety.guard(guard('x'))).release).toBe('first');
     addresses = [second.address()];
-    expect(await until(async () => (await client.safety.guard(guard('x'))).release === 'second')).toBe(true);
+    await until(async () => (await client.safety.guard(guard('x'))).release === 'second');
   });
 
   it('let calls finish on an address that DNS no longer names', async () => {
@@ -154,7 +155,7 @@ describe('links', () => {
     const underWay = client.safety.guard(guard('x'));
     await gate.entered;
     addresses = [second.address()];
-    expect(await until(async () => (await texts(client.router.generate(generate('name'))))[0] === 'second')).toBe(true);
+    await until(async () => (await texts(client.router.generate(generate('name'))))[0] === 'second');
     gate.end();
     expect((await underWay).release).toBe('first');
   });
@@ -174,7 +175,7 @@ describe('links', () => {
     await client.safety.guard(guard('x'));
     broken = true;
     const before = asked;
-    expect(await until(async () => asked > before + 2)).toBe(true);
+    await until(async () => asked > before + 2);
     expect((await client.safety.guard(guard('x'))).release).toBe('only');
   });
 
@@ -293,16 +294,6 @@ describe('links', () => {
     ]);
   });
 });
-
-/** Asks again every event-loop turn and a little, a bounded number of times. */
-async function until(condition: () => Promise<boolean>): Promise<boolean> {
-  for (let attempt = 0; attempt < 500; attempt += 1) {
-    if (await condition()) return true;
-    await new Promise((resolve) => systemClock.after(10, () => resolve(undefined)));
-    await new Promise(setImmediate);
-  }
-  return false;
-}
 
 /** Streams enough at once that each replica with a link gets some. */
 async function untilBoth(client: { generate(request: router.GenerateRequest): AsyncIterable<router.GenerateEvent> }) {

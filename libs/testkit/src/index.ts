@@ -5,7 +5,7 @@ export { describeWith } from './needs.ts';
 export { until, type PollOptions } from './poll.ts';
 export { createSeededRandom } from './seeded-random.ts';
 export { findTool, requireTool, type ToolName } from './servers/binaries.ts';
-export { startNats } from './servers/nats.ts';
+export { startNats, type NatsOptions } from './servers/nats.ts';
 export { startPostgres } from './servers/postgres.ts';
 export { startRedis, type RedisOptions } from './servers/redis.ts';
 export type { ServerOptions, TestServer } from './servers/server.ts';

@@ -68,8 +68,8 @@ describeWith(['redis-server'], 'a Redis server for a test', () => {
 });
 
 describeWith(['nats-server'], 'a NATS server for a test', () => {
-  const request = async (url: string, subject: string, body: unknown) => {
-    const connection = await connectNats({ servers: url, reconnect: false });
+  const request = async (url: string, subject: string, body: unknown, login: { user?: string; pass?: string } = {}) => {
+    const connection = await connectNats({ servers: url, reconnect: false, ...login });
     try {
       const answer = await connection.request(subject, JSON.stringify(body), { timeout: 2_000 });
       return answer.json<{ error?: unknown; config?: { name: string } }>();
@@ -94,6 +94,13 @@ describeWith(['nats-server'], 'a NATS server for a test', () => {
     await server.kill();
     await server.restart();
     expect(await request(server.url, '$JS.API.STREAM.INFO.kept', {})).toMatchObject({ config: { name: 'kept' } });
+  });
+
+  it('lets in only whom it is told to', async () => {
+    server = await startNats({ user: 'flotilla', password: 'p@ss' });
+    const login = { user: 'flotilla', pass: 'p@ss' };
+    expect(await request(server.url, '$JS.API.INFO', {}, login)).toMatchObject({ streams: 0 });
+    await expect(request(server.url, '$JS.API.INFO', {})).rejects.toThrow(/authorization/i);
   });
 });
 

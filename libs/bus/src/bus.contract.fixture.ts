@@ -1,8 +1,8 @@
 import { events } from '@flotilla/contracts';
 import { startTelemetry, traceparent, withTraceparent } from '@flotilla/telemetry';
+import { until } from '@flotilla/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Bus, Delivery, EventContext, Topic } from './bus.ts';
-import { until } from './until.fixture.ts';
 
 /** How a kind of bus is reached in the suite. */
 export interface BusKind {
@@ -103,7 +103,7 @@ export function busSuite(name: string, start: () => Promise<BusKind>): void {
       await b.subscribe(topic, ({ turnId }) => void audit!.push(turnId), { consumer: 'audit' });
       const ids = Array.from({ length: 500 }, (_, index) => String(index));
       await Promise.all(ids.map((id) => publisher.publish(topic, turn(id), { id: `all-${topic.subject}-${id}` })));
-      await until(() => ledger!.length >= 500 && audit!.length >= 500);
+      await until(() => ledger!.length >= 500 && audit!.length >= 500, { timeoutMs: 10_000 });
       const byNumber = (one: string, other: string) => Number(one) - Number(other);
       expect(ledger!.toSorted(byNumber)).toEqual(ids);
       expect(audit!.toSorted(byNumber)).toEqual(ids);
