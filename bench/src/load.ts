@@ -85,10 +85,11 @@ class Load {
             if (last === 0) this.firsts.push(now - started);
             else this.gaps.push(now - last);
             last = now;
-            this.tokens += pieces;
           });
           response.on('end', () => {
             this.latencies.push(performance.now() - started);
+            // Pieces may carry several tokens: the usage says how many there were.
+            if (this.plan.stream) this.tokens += Number(/"completion_tokens":(\d+)/.exec(text)?.[1] ?? 0);
             const complete = response.statusCode === 200 && (!this.plan.stream || text.includes('[DONE]'));
             if (!complete) return fail(`${response.statusCode} ${text.slice(0, 200)}`);
             done();

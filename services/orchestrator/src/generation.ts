@@ -118,10 +118,17 @@ export class Generation {
         throw new FlotillaError(knownCode(event.value.code), event.value.message);
       case 'finished':
         record.usage = event.value.usage;
+        this.#readOut();
         return true;
       default:
         return event satisfies never;
     }
+  }
+
+  /** Lets the call end by itself: one that is left counts as cancelled, and a cancellation is not free. */
+  #readOut(): void {
+    this.#stopped = true;
+    this.#iterator.next().catch(() => undefined);
   }
 
   #introduce(): void {
