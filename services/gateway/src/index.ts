@@ -1,3 +1,3 @@
 export { defaults, gatewayConfigSchema, type GatewayConfig } from './config.ts';
 export { createGateway, type Gateway, type GatewayPorts } from './gateway.ts';
-export { gatewayTarget } from './target.ts';
+export { gatewayTarget } from './host-target.ts';

@@ -1,4 +1,4 @@
 import { runService } from '@flotilla/host';
-import { gatewayTarget } from './target.ts';
+import { gatewayTarget } from './host-target.ts';
 
 await runService(gatewayTarget);

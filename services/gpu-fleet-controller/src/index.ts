@@ -7,7 +7,7 @@ import { Fleet } from './fleet.ts';
 export { fleetConfigSchema, fleetDefaults, type FleetConfig } from './config.ts';
 export { discoverProviders, type DiscoveryOptions } from './discovery.ts';
 export type { FleetServicePorts } from './fleet.module.ts';
-export { fleetTarget } from './target.ts';
+export { fleetTarget } from './host-target.ts';
 
 /** The lives of this machine's engines, served as flotilla.fleet.v1.Fleet and told as fleet.engines.changed. */
 export function createFleet(config: FleetConfig, ports: FleetServicePorts): Service {

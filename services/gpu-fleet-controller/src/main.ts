@@ -1,4 +1,4 @@
 import { runService } from '@flotilla/host';
-import { fleetTarget } from './target.ts';
+import { fleetTarget } from './host-target.ts';
 
 await runService(fleetTarget);

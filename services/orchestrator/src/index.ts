@@ -9,7 +9,7 @@ import { TurnJournal } from './turn-journal.ts';
 
 export { orchestratorConfigSchema, orchestratorDefaults, type OrchestratorConfig } from './config.ts';
 export type { OrchestratorPorts } from './orchestrator.module.ts';
-export { orchestratorTarget } from './target.ts';
+export { orchestratorTarget } from './host-target.ts';
 
 const migrations = path.join(import.meta.dirname, '../prisma/migrations');
 

@@ -1,4 +1,4 @@
 import { runService } from '@flotilla/host';
-import { orchestratorTarget } from './target.ts';
+import { orchestratorTarget } from './host-target.ts';
 
 await runService(orchestratorTarget);

@@ -1,3 +1,3 @@
 export { ragConfigSchema, ragDefaults, type RagConfig } from './config.ts';
 export { createRag, type RagPorts } from './rag.ts';
-export { ragTarget } from './target.ts';
+export { ragTarget } from './host-target.ts';

@@ -1,4 +1,4 @@
 import { runService } from '@flotilla/host';
-import { ragTarget } from './target.ts';
+import { ragTarget } from './host-target.ts';
 
 await runService(ragTarget);

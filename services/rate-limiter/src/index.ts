@@ -9,6 +9,6 @@ export type {
   Settlement,
 } from './limit-store.ts';
 export { createRateLimiter, type RateLimiterPorts } from './rate-limiter.ts';
-export { rateLimiterTarget } from './target.ts';
+export { rateLimiterTarget } from './host-target.ts';
 export { MemoryLimitStore, type MemoryLimitStoreOptions } from './store.memory.ts';
 export { RedisLimitStore, type RedisLimitStoreOptions } from './store.redis.ts';

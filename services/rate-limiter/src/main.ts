@@ -1,4 +1,4 @@
 import { runService } from '@flotilla/host';
-import { rateLimiterTarget } from './target.ts';
+import { rateLimiterTarget } from './host-target.ts';
 
 await runService(rateLimiterTarget);

@@ -6,7 +6,7 @@ import { createMemoryNetwork, type Client, type RpcNetwork } from '@flotilla/rpc
 import { createFakeClock, until } from '@flotilla/testkit';
 import { rateLimiterDefaults } from './config.ts';
 import { createRateLimiter } from './rate-limiter.ts';
-import { readRateLimiterConfig } from './target.ts';
+import { readRateLimiterConfig } from './host-target.ts';
 
 const file = (tokens: number) =>
   parsePlatformFile(

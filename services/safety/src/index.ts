@@ -6,7 +6,7 @@ import { SafetyModule, type SafetyPorts } from './safety.module.ts';
 
 export { safetyConfigSchema, safetyDefaults, type SafetyConfig } from './config.ts';
 export type { SafetyPorts } from './safety.module.ts';
-export { safetyTarget } from './target.ts';
+export { safetyTarget } from './host-target.ts';
 
 /** Input checks and the output guard, served as flotilla.safety.v1.Safety. */
 export function createSafety(config: SafetyConfig, ports: SafetyPorts): Service {

@@ -1,4 +1,4 @@
 import { runService } from '@flotilla/host';
-import { safetyTarget } from './target.ts';
+import { safetyTarget } from './host-target.ts';
 
 await runService(safetyTarget);
