@@ -1,5 +1,7 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { fromBinary } from '@bufbuild/protobuf';
+import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { Client, credentials, loadPackageDefinition, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -80,17 +82,28 @@ describe('the port of a service, to programs that know only gRPC', () => {
     stream.write({ list_services: '' });
     stream.write({ file_containing_symbol: 'flotilla.safety.v1.Safety' });
     stream.write({ file_containing_symbol: 'grpc.health.v1.Health' });
+    stream.write({ file_containing_symbol: `grpc.reflection.${version}.ServerReflection` });
     stream.end();
     const answers: ReflectionAnswer[] = [];
     for await (const answer of stream) answers.push(answer);
     const names = answers[0]!.list_services_response!.service.map(({ name }) => name);
     expect(names).toEqual(
-      expect.arrayContaining(['flotilla.safety.v1.Safety', 'flotilla.rpc.v1.Link', 'grpc.health.v1.Health']),
+      expect.arrayContaining([
+        ...['flotilla.safety.v1.Safety', 'flotilla.rpc.v1.Link', 'grpc.health.v1.Health'],
+        `grpc.reflection.${version}.ServerReflection`,
+      ]),
     );
     expect(names).not.toContain(router.RouterDefinition.fullName);
     for (const answer of answers.slice(1)) {
       expect(answer.file_descriptor_response?.file_descriptor_proto.length).toBeGreaterThan(0);
     }
+    // Clients resolve the types of a file by what it imports, so the imports come with it.
+    const files = answers[1]!.file_descriptor_response!.file_descriptor_proto.map((bytes) =>
+      fromBinary(FileDescriptorProtoSchema, bytes),
+    );
+    expect(files[0]!.name).toBe('flotilla/safety/v1/safety.proto');
+    expect(files.map(({ name }) => name)).toEqual(expect.arrayContaining(files[0]!.dependency));
+    expect(files[0]!.dependency).toContain('flotilla/common/v1/common.proto');
   });
 
   it('tells its health: all of it, one service, an unknown one, and the change when it drains', async () => {

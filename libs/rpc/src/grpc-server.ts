@@ -6,12 +6,10 @@ import {
   setLogVerbosity,
   type ServerDuplexStream,
 } from '@grpc/grpc-js';
-import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
-import { fileDescriptorSet } from '@flotilla/contracts';
 import { toFlotillaError } from '@flotilla/kernel';
 import { toGrpcStatus } from './grpc-errors.ts';
-import { GrpcHealth, healthPackage, healthService } from './grpc-health.ts';
+import { GrpcHealth, healthService } from './grpc-health.ts';
+import { reflectionOf } from './grpc-reflection.ts';
 import { grpcDefinition, grpcImplementation } from './grpc-service.ts';
 import { linkLimits } from './link-limits.ts';
 import { LinkServer } from './link-server.ts';
@@ -35,23 +33,6 @@ const linkDefinition = {
     responseDeserialize: identity,
   },
 };
-
-/**
- * Reflection by the services it lists: parsing the contracts takes ~100 ms, and a process that listens more than once
- * (tests do) serves the same ones. Bounded by the sets of services a process serves.
- */
-const reflections = new Map<string, ReflectionService>();
-
-function reflectionOf(services: string[]): ReflectionService {
-  const key = services.join();
-  let reflection = reflections.get(key);
-  if (reflection === undefined) {
-    const contracts = loadFileDescriptorSetFromBuffer(Buffer.from(fileDescriptorSet, 'base64'), { keepCase: true });
-    reflection = new ReflectionService({ ...contracts, ...healthPackage }, { services });
-    reflections.set(key, reflection);
-  }
-  return reflection;
-}
 
 /**
  * One port for everything that a process serves: links, ordinary gRPC, `grpc.health.v1.Health`, and server reflection
@@ -90,7 +71,7 @@ export class GrpcServer {
     }
     server.addService(linkDefinition, { Open: (stream: LinkStream) => this.#open(stream) });
     server.addService(healthService, this.#health.handlers);
-    reflectionOf([...names, linkService, 'grpc.health.v1.Health']).addToServer(server);
+    reflectionOf([...names, linkService]).addToServer(server);
 
     const port = await new Promise<number>((resolve, reject) => {
       server.bindAsync(listen, ServerCredentials.createInsecure(), (error, bound) =>
