@@ -19,6 +19,8 @@ export interface MeshOptions {
 export interface Mesh {
   readonly url: string;
   readonly databaseUrl: string;
+  /** Where each service answers gRPC, as host:port; the same over restarts. */
+  readonly rpc: Readonly<Record<ServiceName, string>>;
   /** Process ids by service. */
   readonly pids: Readonly<Record<ServiceName, number>>;
   readonly servers: { redis: RunningServer; nats: RunningServer; postgres: RunningServer };
@@ -69,6 +71,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     await Promise.all(services.map(async (name) => [name, { rpc: await freePort(), ops: await freePort() }] as const)),
   ) as Record<ServiceName, Addresses>;
   const port = options.port ?? (await freePort());
+  const rpc = Object.fromEntries(services.map((name) => [name, `127.0.0.1:${addresses[name].rpc}`])) as Mesh['rpc'];
 
   const shared: Record<string, string> = {
     FLOTILLA_NATS_URL: nats.url,
@@ -76,12 +79,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     FLOTILLA_DATABASE_URL: postgres.url,
     FLOTILLA_FLEET_STATE_DIR: path.join(options.folder, 'engines'),
     ...options.env,
-    ...Object.fromEntries(
-      Object.entries(peerVariable).map(([name, variable]) => [
-        variable,
-        `127.0.0.1:${addresses[name as ServiceName].rpc}`,
-      ]),
-    ),
+    ...Object.fromEntries(Object.entries(peerVariable).map(([name, variable]) => [variable, rpc[name as ServiceName]])),
   };
   const own: Partial<Record<ServiceName, Record<string, string>>> = {
     gateway: {
@@ -93,14 +91,14 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const running = new Map<ServiceName, Child>();
 
   const start = async (name: ServiceName) => {
-    const { rpc, ops } = addresses[name];
+    const { ops } = addresses[name];
     const main = path.resolve(import.meta.dirname, `../../../services/${name}/dist/main.js`);
     const child = await startChild({
       command: process.execPath,
       args: ['--enable-source-maps', main],
       env: {
         ...{ ...shared, ...own[name] },
-        ...{ FLOTILLA_RPC_LISTEN: `127.0.0.1:${rpc}`, FLOTILLA_OPS_LISTEN: `127.0.0.1:${ops}` },
+        ...{ FLOTILLA_RPC_LISTEN: rpc[name], FLOTILLA_OPS_LISTEN: `127.0.0.1:${ops}` },
       },
       ready: { url: `http://127.0.0.1:${ops}/readyz` },
       stopTimeoutMs: 35_000,
@@ -122,6 +120,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   return {
     url: `http://127.0.0.1:${port}`,
     databaseUrl: postgres.url,
+    rpc,
     get pids() {
       return Object.fromEntries([...running].map(([name, child]) => [name, child.pid])) as Record<ServiceName, number>;
     },
