@@ -25,7 +25,7 @@ export const fleetConfigSchema = z.object({
   restartBackoffMs: ms(500).describe('ms before the first restart of a crashed process; doubles, at most 30 s'),
   crashLimit: z.coerce.number().int().min(1).default(5).describe('crashes within the window after which it stays down'),
   crashWindowMs: ms(300_000).describe('ms over which crashes are counted'),
-  discover: envFlag.default(false).describe('look for engines on this machine when the platform file names none'),
+  discover: envFlag.prefault('false').describe('look for engines on this machine when the platform file names none'),
   stateDir: z
     .string()
     .optional()
