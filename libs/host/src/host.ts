@@ -18,6 +18,8 @@ export interface Host {
   database(): Promise<Database>;
   /** The metrics of this process, as Prometheus text. */
   metrics(): Promise<string>;
+  /** Whether everything in this process is ready, and none of it is ending. */
+  ready(): Promise<boolean>;
 }
 
 /** A service's entry: how to read its configuration and how to make it. */

@@ -9,6 +9,7 @@ import {
   systemRandom,
   watchPlatformFile,
   type Environment,
+  type Group,
   type Service,
 } from '@flotilla/kernel';
 import { createMeshNetwork, type RpcNetwork } from '@flotilla/rpc';
@@ -46,10 +47,11 @@ export async function runService(
       return (database ??= openDatabase(config.databaseUrl));
     },
     metrics: () => telemetry.metricsText(),
+    ready: () => group.ready(),
   };
 
   const service = await target.create(host);
-  const group = serviceGroup([
+  const group: Group = serviceGroup([
     resource('telemetry', () => telemetry.shutdown()),
     resource(
       'bus',
@@ -63,7 +65,7 @@ export async function runService(
     ),
     service,
     networkService(rpc),
-    createOpsServer({ listen: listen.ops, ready: () => group.ready(), metrics: host.metrics }),
+    createOpsServer({ listen: listen.ops, ready: host.ready, metrics: host.metrics }),
   ]);
   await runProcess(group, { notReadyMs: config.notReadyMs, drainMs: config.drainMs });
 }

@@ -10,6 +10,15 @@ export const gatewayTarget = {
     const config = readEnvironment(gatewayConfigSchema, 'FLOTILLA_GATEWAY', host.env);
     const { rpc, bus, file, clock, random } = host;
     const database = await host.database();
-    return createGateway(config, { rpc, bus, database, file, clock, random, metrics: () => host.metrics() });
+    return createGateway(config, {
+      rpc,
+      bus,
+      database,
+      file,
+      clock,
+      random,
+      metrics: () => host.metrics(),
+      ready: () => host.ready(),
+    });
   },
 } as const;

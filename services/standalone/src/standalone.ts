@@ -58,11 +58,12 @@ export async function createStandalone(config: StandaloneConfig, env: Environmen
     },
     database: async () => database,
     metrics: () => telemetry.metricsText(),
+    ready: () => group.ready(),
   };
 
   const services = [];
   for (const target of targets) services.push(await target.create(host));
-  const group = serviceGroup([
+  const group: Group = serviceGroup([
     resource('telemetry', () => telemetry.shutdown()),
     resource(
       'database',
