@@ -30,8 +30,8 @@ tools: node_modules/.install ## Install the servers and tools that the tests use
 doctor: ## Say what is missing on this machine and how to get it
 	@node scripts/doctor.mjs
 
-lint: node_modules/.install ## Check style, boundaries, types and formatting
-	@eslint . && tsc -p tsconfig.json && prettier --check --log-level warn . && buf lint proto
+lint: node_modules/.install ## Check style, boundaries, types, formatting and the contracts
+	@eslint . && tsc -p tsconfig.json && prettier --check --log-level warn . && buf lint proto && node scripts/proto-compatibility.mjs
 
 format: node_modules/.install ## Format every file
 	@prettier --write --log-level warn .

@@ -52,6 +52,7 @@ check('eslint (style and boundaries)', 'eslint', ['.']);
 check('types, tests included', 'tsc', ['-p', 'tsconfig.json']);
 check('formatting', 'prettier', ['--check', '--log-level', 'warn', '.']);
 check('proto style', 'buf', ['lint', 'proto']);
+check('proto compatibility', 'node', ['scripts/proto-compatibility.mjs']);
 const ran = run('nx', ['run-many', '-t', 'test', '--output-style=static', '--nxBail=false']);
 
 const files = existsSync(results)
