@@ -2,11 +2,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { chat, safety } from '@flotilla/contracts';
 import { openDatabase, type Database } from '@flotilla/database';
 import { FlotillaError } from '@flotilla/kernel';
+import { until } from '@flotilla/testkit';
 import type { OrchestratorConfig } from './config.ts';
 import {
   answerer,
   answering,
-  eventually,
   finished,
   never,
   piece,
@@ -26,11 +26,6 @@ afterEach(() => platform.stop());
 const start = async (neighbours?: Partial<Neighbours>, config?: Partial<OrchestratorConfig>, yaml?: string) =>
   (platform = await startPlatform(database, neighbours, { config, yaml }));
 const block = (message: string) => ({ rule: 'r', category: 'c', action: safety.Action.BLOCK, message });
-const oneUsage = async (request: Parameters<Platform['usageOf']>[0]) =>
-  eventually(
-    () => platform.usageOf(request),
-    (rows) => rows.length > 0,
-  );
 
 describe('a chat turn', () => {
   it('streams the answer and records its usage once', async () => {
@@ -43,7 +38,7 @@ describe('a chat turn', () => {
     expect({ text, finish }).toEqual({ text: 'Hello world', finish: ['stop'] });
     expect(usage).toMatchObject({ promptTokens: 10, completionTokens: 2 });
     expect(platform.generated[0]).toMatchObject({ model: 'm', maxTokens: 50, stream: true });
-    expect(await oneUsage(call)).toMatchObject([
+    expect(await platform.recordedUsage(call)).toMatchObject([
       { outcome: 'completed', safety: 'checked', completion_tokens: 2, provider: 'p' },
     ]);
   });
@@ -203,7 +198,9 @@ describe('safety', () => {
     const { error, events } = await platform.chat(call);
     expect(error).toMatchObject({ code: 'content_filter', message: 'No.' });
     expect({ events, generated: platform.generated }).toEqual({ events: [], generated: [] });
-    expect(await oneUsage(call)).toMatchObject([{ outcome: 'filtered', safety: 'blocked', prompt_tokens: 0 }]);
+    expect(await platform.recordedUsage(call)).toMatchObject([
+      { outcome: 'filtered', safety: 'blocked', prompt_tokens: 0 },
+    ]);
   });
 
   it('answers unchecked when the check is late and the policy is open, and never records it as checked', async () => {
@@ -214,7 +211,7 @@ describe('safety', () => {
       text: 'Hello world',
       codes: ['safety_unchecked'],
     });
-    expect(await oneUsage(call)).toMatchObject([{ outcome: 'completed', safety: 'unchecked' }]);
+    expect(await platform.recordedUsage(call)).toMatchObject([{ outcome: 'completed', safety: 'unchecked' }]);
   });
 
   it('refuses when the check is late and the policy is closed', async () => {
@@ -222,7 +219,7 @@ describe('safety', () => {
     const call = platform.request();
     expect((await platform.chat(call)).error).toMatchObject({ code: 'safety_unavailable' });
     expect(platform.generated).toEqual([]);
-    expect(await oneUsage(call)).toMatchObject([{ outcome: 'failed' }]);
+    expect(await platform.recordedUsage(call)).toMatchObject([{ outcome: 'failed' }]);
   });
 
   it('ends the answer and aborts the engine when a rule blocks it', async () => {
@@ -244,8 +241,8 @@ describe('safety', () => {
     expect(finish).toEqual(['content_filter']);
     expect(text).not.toContain('bad');
     expect(kinds.at(-1)).toBe('finished');
-    expect(await eventually(async () => aborted, Boolean)).toBe(true);
-    expect(await oneUsage(call)).toMatchObject([{ outcome: 'filtered', estimated: true }]);
+    await until(() => aborted);
+    expect(await platform.recordedUsage(call)).toMatchObject([{ outcome: 'filtered', estimated: true }]);
   });
 
   it('releases unguarded text with a notice when the guard is away and the policy is open', async () => {
@@ -255,7 +252,7 @@ describe('safety', () => {
     expect({ text, finish, codes: notices.map(({ code }) => code) }).toEqual({
       ...{ text: 'Hello world', finish: ['stop'], codes: ['safety_unchecked'] },
     });
-    expect(await oneUsage(call)).toMatchObject([{ safety: 'unchecked' }]);
+    expect(await platform.recordedUsage(call)).toMatchObject([{ safety: 'unchecked' }]);
   });
 
   it('fails the stream when the guard goes away and the policy is closed', async () => {
@@ -279,8 +276,8 @@ describe('safety', () => {
     const { failure, kinds, text } = await platform.chat(call);
     expect(failure).toMatchObject({ code: 'safety_unavailable' });
     expect({ text, last: kinds.at(-1) }).toEqual({ text: 'first ', last: 'failure' });
-    expect(await eventually(async () => aborted, Boolean)).toBe(true);
-    expect(await oneUsage(call)).toMatchObject([{ outcome: 'failed' }]);
+    await until(() => aborted);
+    expect(await platform.recordedUsage(call)).toMatchObject([{ outcome: 'failed' }]);
   });
 });
 
@@ -293,7 +290,7 @@ describe('engines', () => {
     });
     const call = platform.request();
     expect((await platform.chat(call)).error).toMatchObject({ code: 'engine_unavailable' });
-    expect(await oneUsage(call)).toMatchObject([{ outcome: 'failed', prompt_tokens: 0 }]);
+    expect(await platform.recordedUsage(call)).toMatchObject([{ outcome: 'failed', prompt_tokens: 0 }]);
   });
 
   it.each([
@@ -311,7 +308,7 @@ describe('engines', () => {
     const { text, kinds, failure, error } = await platform.chat(call);
     expect({ text, last: kinds.at(-1), error }).toEqual({ text: 'text SEC', last: 'failure', error: undefined });
     expect(failure).toMatchObject({ code: 'engine_error' });
-    expect(await oneUsage(call)).toMatchObject([{ outcome: 'failed', estimated: true }]);
+    expect(await platform.recordedUsage(call)).toMatchObject([{ outcome: 'failed', estimated: true }]);
   });
 
   it('that generate more than was granted are cut at the grant and aborted', async () => {
@@ -330,7 +327,7 @@ describe('engines', () => {
     const { text, finish, usage } = await platform.chat(call);
     expect({ text, finish }).toEqual({ text: '0 1 2 ', finish: ['length'] });
     expect(usage).toMatchObject({ completionTokens: 3, estimated: true });
-    expect(await eventually(async () => aborted, Boolean)).toBe(true);
+    await until(() => aborted);
   });
 
   it('are aborted when the client leaves; what was generated is recorded once, as cancelled', async () => {
@@ -344,8 +341,8 @@ describe('engines', () => {
     });
     const call = platform.request({ conversationId: 'left' });
     for await (const { event } of platform.client.chat(call)) if (event?.$case === 'choices') break;
-    expect(await eventually(async () => aborted, Boolean)).toBe(true);
-    const rows = await oneUsage(call);
+    await until(() => aborted);
+    const rows = await platform.recordedUsage(call);
     expect(rows).toMatchObject([{ outcome: 'cancelled', estimated: true, completion_tokens: 3 }]);
     const [turn] = await database.query<{ messages: { content: string }[]; outcome: string }>(
       `select messages, outcome from orchestrator.turns join orchestrator.usage using (org_id, request_id)

@@ -4,7 +4,7 @@ import { openDatabase, type Database } from '@flotilla/database';
 import { expectPrismaAgrees } from '@flotilla/database/testing';
 import { FlotillaError } from '@flotilla/kernel';
 import path from 'node:path';
-import { answering, eventually, startPlatform, type Platform } from './platform.fixture.ts';
+import { answering, startPlatform, type Platform } from './platform.fixture.ts';
 
 let database: Database;
 let platform: Platform;
@@ -148,10 +148,7 @@ describe('a conversation', () => {
       finished: false,
     });
     broken = false;
-    const rows = await eventually(
-      () => platform.usageOf(call),
-      (found) => found.length > 0,
-    );
+    const rows = await platform.recordedUsage(call);
     expect(rows).toMatchObject([{ outcome: 'failed', completion_tokens: 2 }]);
     await expect(conversation('c7')).rejects.toMatchObject({ code: 'not_found' });
   });

@@ -3,9 +3,10 @@ import { turnSaved, usageRecorded } from '@flotilla/bus';
 import type { events } from '@flotilla/contracts';
 import { openDatabase, type Database } from '@flotilla/database';
 import { systemClock } from '@flotilla/kernel';
+import { until } from '@flotilla/testkit';
 import { Outbox } from './outbox.ts';
 import { postgresOutboxStore } from './outbox-store.postgres.ts';
-import { eventually, startPlatform, type Platform } from './platform.fixture.ts';
+import { startPlatform, type Platform } from './platform.fixture.ts';
 
 let database: Database;
 let platform: Platform | undefined;
@@ -35,17 +36,14 @@ describe('the outbox', () => {
     const call = platform.request({ conversationId: 'o1' });
     await platform.chat(call);
     await platform.chat(platform.request());
-    await eventually(
-      async () => seen.usage.length + seen.turns.length,
-      (n) => n >= 3,
-    );
+    await until(() => seen.usage.length + seen.turns.length >= 3);
     expect(seen.usage[0]).toMatchObject({
       ...{ caller: call.caller, model: 'm', provider: 'p', outcome: 'completed' },
       usage: { promptTokens: 10, completionTokens: 2, cachedTokens: 2, estimated: false },
     });
     expect(seen.usage).toHaveLength(2);
     expect(seen.turns).toMatchObject([{ conversationId: 'o1', caller: call.caller }]);
-    expect(await eventually(waiting, (n) => n === 0)).toBe(0);
+    await until(async () => (await waiting()) === 0);
   });
 
   it('keeps events while the bus is away and publishes them in order when it is back', async () => {
@@ -55,14 +53,11 @@ describe('the outbox', () => {
     const calls = Array.from({ length: 5 }, () => platform!.request());
     for (const call of calls) {
       await platform.chat(call);
-      await eventually(
-        () => platform!.usageOf(call),
-        (rows) => rows.length > 0,
-      );
+      await platform.recordedUsage(call);
     }
     expect({ waiting: await waiting(), seen: seen.usage.length }).toEqual({ waiting: 5, seen: 0 });
     platform.outage.bus = false;
-    await eventually(waiting, (n) => n === 0);
+    await until(async () => (await waiting()) === 0);
     expect(seen.usage.map(({ caller }) => caller!.requestId)).toEqual(calls.map(({ caller }) => caller!.requestId));
   });
 
@@ -71,17 +66,11 @@ describe('the outbox', () => {
     platform.outage.bus = true;
     const call = platform.request();
     await platform.chat(call);
-    await eventually(
-      () => platform!.usageOf(call),
-      (rows) => rows.length > 0,
-    );
+    await platform.recordedUsage(call);
     await platform.stop();
     platform = await startPlatform(database);
     const seen = await collect(platform);
-    await eventually(
-      async () => seen.usage.length,
-      (n) => n > 0,
-    );
+    await until(() => seen.usage.length > 0);
     expect(seen.usage.map(({ caller }) => caller!.requestId)).toEqual([call.caller!.requestId]);
   });
 

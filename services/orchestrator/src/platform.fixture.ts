@@ -3,6 +3,7 @@ import { chat, common, orchestrator, rag, router, safety } from '@flotilla/contr
 import type { Database } from '@flotilla/database';
 import { FlotillaError, liveValue, parsePlatformFile, type Service } from '@flotilla/kernel';
 import { createMemoryNetwork, type CallContext, type CallOptions } from '@flotilla/rpc';
+import { until } from '@flotilla/testkit';
 import { createOrchestrator, orchestratorDefaults, type OrchestratorConfig } from './index.ts';
 
 type Generate = (request: router.GenerateRequest, context: CallContext) => AsyncIterable<router.GenerateEvent>;
@@ -102,6 +103,12 @@ export async function startPlatform(
   await rpc.listen();
   const client = rpc.client(orchestrator.OrchestratorDefinition);
 
+  const usageOf = ({ caller }: orchestrator.ChatRequest) =>
+    database.query<Record<string, unknown>>('select * from orchestrator.usage where org_id = $1 and request_id = $2', [
+      caller!.orgId,
+      caller!.requestId,
+    ]);
+
   return {
     ...{ client, doing, generated, bus, outage, database },
     request: (partial: object = {}): orchestrator.ChatRequest => {
@@ -122,12 +129,13 @@ export async function startPlatform(
       }
       return { events, error, ...summary(events) };
     },
-    async usageOf({ caller }: orchestrator.ChatRequest) {
-      return database.query<Record<string, unknown>>(
-        'select * from orchestrator.usage where org_id = $1 and request_id = $2',
-        [caller!.orgId, caller!.requestId],
-      );
-    },
+    usageOf,
+    /** The same, once something is recorded. */
+    recordedUsage: (request: orchestrator.ChatRequest) =>
+      until(async () => {
+        const rows = await usageOf(request);
+        return rows.length > 0 && rows;
+      }),
     async stop() {
       await service.stop();
       await rpc.close();
@@ -149,14 +157,4 @@ function summary(events: readonly orchestrator.ChatEvent[]) {
     usage: events.flatMap(({ event }) => (event?.$case === 'finished' ? [event.value.usage] : []))[0] as
       common.Usage | undefined,
   };
-}
-
-/** Asks until the answer is there, for at most ten seconds. */
-export async function eventually<T>(ask: () => Promise<T>, until: (value: T) => boolean): Promise<T> {
-  const deadline = performance.now() + 10_000;
-  for (;;) {
-    const value = await ask();
-    if (until(value) || performance.now() > deadline) return value;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
