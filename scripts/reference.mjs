@@ -56,7 +56,8 @@ ${JSON.stringify(toJSONSchema(platformFileSchema, { io: 'input' }), null, 2)}
 `;
 
 const errorRows = Object.entries(errorTable).map(
-  ([code, row]) => `| \`${code}\` | ${row.http} | ${row.grpc} | \`${row.type}\` | ${row.retry ? 'yes' : 'no'} | ${escape(row.text)} |`,
+  ([code, row]) =>
+    `| \`${code}\` | ${row.http} | ${row.grpc} | \`${row.type}\` | ${row.retry ? 'yes' : 'no'} | ${escape(row.text)} |`,
 );
 const errors = `# Errors
 

@@ -5,7 +5,8 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 const root = path.resolve(import.meta.dirname, '../../..');
-const buf = (...args) => execFileSync(path.join(root, 'node_modules/.bin/buf'), args, { cwd: path.join(root, 'proto'), maxBuffer: 1 << 26 });
+const buf = (...args) =>
+  execFileSync(path.join(root, 'node_modules/.bin/buf'), args, { cwd: path.join(root, 'proto'), maxBuffer: 1 << 26 });
 
 buf('generate');
 const descriptors = buf('build', '--as-file-descriptor-set', '-o', '-').toString('base64');
