@@ -24,4 +24,4 @@ USER node
 VOLUME /data
 EXPOSE 8080 7000
 # exec: the service is process 1 and gets SIGTERM itself, so that it drains its streams.
-ENTRYPOINT ["/bin/sh", "-c", "exec node --enable-source-maps services/$SERVICE/dist/main.js"]
+ENTRYPOINT ["/bin/sh", "-c", "exec node --enable-source-maps --max-semi-space-size=64 services/$SERVICE/dist/main.js"]

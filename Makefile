@@ -9,7 +9,7 @@ help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 
 start: build ## Run everything in one process on http://127.0.0.1:8080
-	@exec node --enable-source-maps services/standalone/dist/main.js
+	@exec node --enable-source-maps --max-semi-space-size=64 services/standalone/dist/main.js
 
 mesh: build tools ## Run the seven services as processes with real Redis, NATS and Postgres on this machine
 	@exec node --enable-source-maps tools/mesh/dist/main.js

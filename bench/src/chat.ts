@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { startMesh } from '@flotilla/mesh';
+import { nodeFlags, startMesh } from '@flotilla/mesh';
 import { freePort, startChild } from '@flotilla/testkit';
 import { stringify } from 'yaml';
 import { descendants, measure, residentMiB, startEngine } from './measure.ts';
@@ -27,7 +27,7 @@ async function startStandalone(env: Record<string, string>, folder: string): Pro
   const main = path.resolve(import.meta.dirname, '../../services/standalone/dist/main.js');
   const child = await startChild({
     command: process.execPath,
-    args: [main],
+    args: [...nodeFlags, main],
     env: { ...env, FLOTILLA_DEV_KEY: key, FLOTILLA_PORT: String(port), FLOTILLA_DATA_DIR: path.join(folder, 'data') },
     ready: { line: /Flotilla is ready/ },
   });

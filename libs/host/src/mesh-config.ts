@@ -48,7 +48,7 @@ export const meshConfigSchema = z.object({
     .optional()
     .describe('OTLP/HTTP collector, e.g. http://otel:4318; without it no span is recorded'),
   traceSampleRatio: z.coerce.number().min(0).max(1).default(0.05).describe('share of new traces that are recorded'),
-  metrics: envFlag.prefault('true').describe('serve /metrics'),
+  metrics: envFlag.prefault('true').describe('figures of the process itself (CPU, memory, event loop) in /metrics'),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('lowest level that is written'),
   notReadyMs: z.coerce
     .number()

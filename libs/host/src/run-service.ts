@@ -7,7 +7,6 @@ import {
   serviceGroup,
   systemClock,
   systemRandom,
-  watchPlatformFile,
   type Environment,
   type Group,
   type Service,
@@ -15,7 +14,9 @@ import {
 import { createMeshNetwork, type RpcNetwork } from '@flotilla/rpc';
 import { createOpsServer, startTelemetry } from '@flotilla/telemetry';
 import type { Host, Target } from './host.ts';
+import { watchDependency } from './dependency-metrics.ts';
 import { listenAddresses, peersOf, readMeshConfig, type ServiceName } from './mesh-config.ts';
+import { followPlatformFile } from './platform-file.ts';
 import { rpcMetrics } from './rpc-metrics.ts';
 
 /**
@@ -37,7 +38,8 @@ export async function runService(
   });
   const rpc = createMeshNetwork({ listen: listen.rpc, peers: peersOf(config), observer: rpcMetrics() });
   const bus = await createNatsBus({ servers: config.natsUrl, name: target.name });
-  const file = config.config ? watchPlatformFile(config.config) : liveValue(parsePlatformFile(''));
+  const file = config.config ? followPlatformFile(config.config) : liveValue(parsePlatformFile(''));
+  watchDependency('nats', () => bus.ready());
 
   let database: Promise<Database> | undefined;
   const host: Host = {
@@ -53,16 +55,8 @@ export async function runService(
   const service = await target.create(host);
   const group: Group = serviceGroup([
     resource('telemetry', () => telemetry.shutdown()),
-    resource(
-      'bus',
-      () => bus.close(),
-      () => bus.ready(),
-    ),
-    resource(
-      'database',
-      async () => (await database)?.close(),
-      async () => (database ? (await database).ready() : true),
-    ),
+    resource('bus', () => bus.close()),
+    resource('database', async () => (await database)?.close()),
     service,
     networkService(rpc),
     createOpsServer({ listen: listen.ops, ready: host.ready, metrics: host.metrics }),
@@ -70,13 +64,12 @@ export async function runService(
   await runProcess(group, { notReadyMs: config.notReadyMs, drainMs: config.drainMs });
 }
 
-/** Something already open that only has to be closed at the end. */
-export function resource(
-  name: string,
-  close: () => Promise<void>,
-  ready: () => boolean | Promise<boolean> = () => true,
-): Service {
-  return { name, start: async () => undefined, ready, stop: close };
+/**
+ * Something already open that only has to be closed at the end. It has no say in readiness: what all replicas share (a bus, a
+ * database) may be away for a while, and taking every replica out of service would turn that into an outage.
+ */
+export function resource(name: string, close: () => Promise<void>): Service {
+  return { name, start: async () => undefined, ready: () => true, stop: close };
 }
 
 /** The network as a service: it takes calls after everything else has started, and refuses them first. */

@@ -42,7 +42,8 @@ describe('the platform file', () => {
     const file = path.join(folder, 'flotilla.yaml');
     const clock = manualTicks();
     writeFileSync(file, 'default_provider: one');
-    const watched = watchPlatformFile(file, { clock });
+    const problems: string[] = [];
+    const watched = watchPlatformFile(file, { clock, onProblem: (problem) => problems.push(problem) });
     const seen: (string | undefined)[] = [];
     watched.onChange((value) => seen.push(value.default_provider));
 
@@ -54,6 +55,7 @@ describe('the platform file', () => {
     clock.tick();
     expect(watched.current.default_provider).toBe('second');
     expect(watched.problem).toMatch(/not valid YAML/);
+    expect(problems).toHaveLength(1);
 
     writeFileSync(file, 'default_provider: third-one');
     clock.tick();

@@ -118,6 +118,14 @@ export interface WatchedFile extends Live<PlatformFile> {
   close(): void;
 }
 
+export interface WatchOptions {
+  clock?: Clock;
+  /** Milliseconds between two looks. */
+  intervalMs?: number;
+  /** Told why a change was refused. */
+  onProblem?: (problem: string) => void;
+}
+
 /**
  * Reads the file and follows its changes (by time and size, every `intervalMs`; mounted config maps swap links, which
  * file events miss). A broken file never replaces a good one: the last good one stays and `problem` says why.
@@ -125,7 +133,7 @@ export interface WatchedFile extends Live<PlatformFile> {
  */
 export function watchPlatformFile(
   path: string,
-  { clock = systemClock, intervalMs = 1_000 }: { clock?: Clock; intervalMs?: number } = {},
+  { clock = systemClock, intervalMs = 1_000, onProblem }: WatchOptions = {},
 ): WatchedFile {
   const live = liveValue(parsePlatformFile(readFileSync(path, 'utf8'), path));
   let seen = stamp(path);
@@ -139,6 +147,7 @@ export function watchPlatformFile(
       problem = undefined;
     } catch (error) {
       problem = error instanceof Error ? error.message : String(error);
+      onProblem?.(problem);
     }
   });
   return {

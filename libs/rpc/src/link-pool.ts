@@ -65,7 +65,8 @@ export class LinkPool implements Dispatcher {
   }
 
   noLink(): FlotillaError {
-    return new FlotillaError('unavailable', `No connection to ${this.#name}.`);
+    // The address stays inside: the message may reach a client.
+    return new FlotillaError('unavailable', undefined, { cause: new Error(`no connection to ${this.#name}`) });
   }
 
   close(): void {

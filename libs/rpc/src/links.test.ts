@@ -248,7 +248,7 @@ describe('links', () => {
   it('say that there is no connection when there is none in time', async () => {
     const client = clientOf('127.0.0.1:1');
     const error = await failure(client.safety.guard(guard('x'), { timeoutMs: 100 }));
-    expect(error).toMatchObject({ code: 'unavailable', message: 'No connection to 127.0.0.1:1.' });
+    expect(error).toMatchObject({ code: 'unavailable', cause: { message: 'no connection to 127.0.0.1:1' } });
   });
 
   it('say what is wrong with an address that cannot be listened on or called', async () => {

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { connect } from 'node:net';
 import { until } from './poll.ts';
 
@@ -12,6 +13,8 @@ export interface ChildOptions {
   /** Added to this process's environment. */
   env?: Readonly<Record<string, string>>;
   cwd?: string;
+  /** A file that takes all it writes; what it held is replaced. */
+  logFile?: string;
   uid?: number;
   gid?: number;
   /** Absent: ready as soon as it runs. */
@@ -55,9 +58,11 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   });
   killWithThisProcess(child);
 
+  const log = options.logFile === undefined ? undefined : createWriteStream(options.logFile);
   let output = '';
   const capture = (chunk: Buffer) => {
     output = (output + chunk.toString()).slice(-outputLimit);
+    log?.write(chunk);
   };
   child.stdout.on('data', capture);
   child.stderr.on('data', capture);
@@ -73,6 +78,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     child.once('close', (code, signal) => {
       exit = { code, signal };
       running.delete(child);
+      log?.end();
       resolve();
     });
   });

@@ -142,6 +142,7 @@ export class ChatTurn {
       queue,
       record: this.#record,
       guard: { client: safety, caller, onTimeout, timeoutMs: config.guardTimeoutMs, signal: context.signal },
+      told: verdict.kind === 'unchecked',
       preamble: () => {
         if (passages.length > 0) queue.push({ event: { $case: 'citations', value: { citations: [...passages] } } });
         for (const value of notices) queue.push({ event: { $case: 'notice', value } });

@@ -24,7 +24,7 @@ export const orchestratorConfigSchema = z.object({
     .number()
     .int()
     .nonnegative()
-    .default(20)
+    .default(50)
     .describe(
       'ms that usage outside of conversations waits for company; a kill loses what waits (until its reservation expires)',
     ),

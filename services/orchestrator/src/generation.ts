@@ -12,6 +12,8 @@ export interface GenerationOptions {
   readonly guard: GuardOptions;
   /** Citations and notices: they go out after the answerer and before the first choice. */
   readonly preamble: () => void;
+  /** The client was told already that safety did not check. */
+  readonly told: boolean;
 }
 
 /** Pieces of one choice that may wait for the guard; beyond it the engine is not read on. */
@@ -38,11 +40,12 @@ export class Generation {
   #stopReading: (() => void) | undefined;
   #blocked = false;
   #failure: unknown;
-  #told = false;
+  #told: boolean;
   #introduced = false;
 
   constructor(options: GenerationOptions) {
     this.#options = options;
+    this.#told = options.told;
     this.#iterator = options.events[Symbol.asyncIterator]();
   }
 

@@ -11,7 +11,7 @@ export const standaloneConfigSchema = z.object({
   devKey: z.string().min(8).optional().describe('a secret: the first key; made at random on first start when absent'),
   otlpEndpoint: z.string().optional().describe('OTLP/HTTP collector, e.g. http://127.0.0.1:4318'),
   traceSampleRatio: z.coerce.number().min(0).max(1).default(0.05).describe('share of new traces that are recorded'),
-  metrics: envFlag.prefault('true').describe('serve /metrics'),
+  metrics: envFlag.prefault('true').describe('figures of the process itself (CPU, memory, event loop) in /metrics'),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('warn').describe('lowest level that is written'),
   drainMs: z.coerce
     .number()

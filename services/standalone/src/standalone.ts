@@ -2,13 +2,12 @@ import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { createMemoryBus } from '@flotilla/bus';
 import { openDatabase } from '@flotilla/database';
-import { networkService, resource, rpcMetrics, type Host } from '@flotilla/host';
+import { followPlatformFile, networkService, resource, rpcMetrics, type Host } from '@flotilla/host';
 import {
   liveValue,
   serviceGroup,
   systemClock,
   systemRandom,
-  watchPlatformFile,
   type Environment,
   type Group,
   type Live,
@@ -65,16 +64,8 @@ export async function createStandalone(config: StandaloneConfig, env: Environmen
   for (const target of targets) services.push(await target.create(host));
   const group: Group = serviceGroup([
     resource('telemetry', () => telemetry.shutdown()),
-    resource(
-      'database',
-      () => database.close(),
-      () => database.ready(),
-    ),
-    resource(
-      'bus',
-      () => bus.close(),
-      () => bus.ready(),
-    ),
+    resource('database', () => database.close()),
+    resource('bus', () => bus.close()),
     networkService(rpc),
     ...services,
   ]);
@@ -87,7 +78,7 @@ async function platformFile(
 ): Promise<{ file: Live<PlatformFile>; says: string }> {
   const file = config.config ?? (existsSync('config/flotilla.yaml') ? 'config/flotilla.yaml' : undefined);
   if (file) {
-    const watched = watchPlatformFile(file);
+    const watched = followPlatformFile(file);
     return { file: watched, says: `Configuration: ${file} (${watched.current.providers.length} providers)` };
   }
   const found = await findEngines(env);

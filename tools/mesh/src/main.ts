@@ -26,7 +26,8 @@ await runProcess({
   async start() {
     const env = { FLOTILLA_CONFIG: file };
     mesh = await startMesh({ folder, port: config.port, devKey: key, env, progress: (line) => console.log(line) });
-    for (const [service, pid] of Object.entries(mesh.pids)) console.log(`  ${service} (pid ${pid})`);
+    for (const [service, pid] of Object.entries(mesh.pids))
+      console.log(`  ${service} (pid ${pid}): ${path.join(folder, service)}.log`);
     console.log(await banner({ url: mesh.url, key, dataDir, says }));
   },
   ready: async () => mesh !== undefined,
