@@ -5,9 +5,8 @@ import { nodeFlags, startMesh } from '@flotilla/mesh';
 import { freePort, startChild } from '@flotilla/testkit';
 import { stringify } from 'yaml';
 import { descendants, measure, residentMiB, startEngine } from './measure.ts';
+import { key, measured, warmUp, type Reference } from './reference.ts';
 import { atMost, type BenchRow } from './row.ts';
-
-const key = 'sk-flotilla-bench';
 
 /** A running platform to be measured: where it answers, and its processes by name. */
 interface Subject {
@@ -65,40 +64,51 @@ export async function withSubject<T>(
   }
 }
 
-/** CPU per chat and per token, and what the platform adds to the latency of the bare engine. */
-export async function benchChat(shape: Subject['name']): Promise<BenchRow[]> {
+/**
+ * CPU per chat and per token, and what the platform adds to the latency of the bare engine. The CPU figures are stated as
+ * on the reference machine: what was measured here, divided by how much slower than there a pass-through proxy is here.
+ */
+export async function benchChat(shape: Subject['name'], reference: Reference): Promise<BenchRow[]> {
   const port = await freePort();
   const engine = await startEngine(port);
   const bare = `http://127.0.0.1:${port}/v1/chat/completions`;
   try {
     return await withSubject(shape, { port }, async ({ url, pids }) => {
-      const through = `${url}/v1/chat/completions`;
-      const plan = { key, stream: false, warmUp: 2_000 };
-      const whole = await measure({ ...plan, url: through, requests: 8_000, concurrency: 16 }, pids);
+      const through = { key, url: `${url}/v1/chat/completions` };
+      const busy = { ...through, concurrency: 16 };
+      const whole = await measure({ ...busy, stream: false, requests: measured.chats, warmUp: warmUp.chats }, pids);
       const streamed = await measure(
-        { ...plan, stream: true, url: through, requests: 3_000, concurrency: 16, warmUp: 500 },
+        { ...busy, stream: true, requests: measured.streams, warmUp: warmUp.streams },
         pids,
       );
-      const alone = await measure({ ...plan, url: through, requests: 1_500, concurrency: 1, warmUp: 200 }, pids);
-      const bareAlone = await measure({ ...plan, url: bare, requests: 1_500, concurrency: 1, warmUp: 200 }, {});
+      const single = { stream: false, concurrency: 1, requests: measured.alone, warmUp: 500 };
+      const alone = await measure({ ...through, ...single }, pids);
+      const bareAlone = await measure({ key, url: bare, ...single }, {});
       const failed = [whole, streamed, alone].find((result) => result.bad > 0);
       if (failed) throw new Error(`${failed.bad} requests failed, the first: ${failed.firstBad}`);
 
       const target = targets[shape];
       const cpu = Object.values(whole.cpuPerRequest).reduce((sum, used) => sum + used, 0);
       const parts = Object.entries(whole.cpuPerRequest).map(([name, used]) => `${name} ${used.toFixed(0)}`);
-      const rate = `${(8_000 / whole.seconds).toFixed(0)} req/s, p99 ${whole.p99.toFixed(1)} ms; ${parts.join(', ')}`;
+      const { gateway } = whole.cpuPerRequest;
+      const here = (micros: number) => `here ${micros.toFixed(micros < 100 ? 1 : 0)} µs`;
       return [
-        atMost(`${shape}: CPU per chat, concurrency 16`, cpu, target.chat, 'µs', rate),
-        ...(whole.cpuPerRequest.gateway
-          ? [atMost('mesh: CPU per chat in the gateway', whole.cpuPerRequest.gateway, 100, 'µs')]
-          : []),
+        atMost(
+          `${shape}: CPU per chat, concurrency 16`,
+          cpu / reference.chatScale,
+          target.chat,
+          'µs',
+          `${here(cpu)} (${parts.join(', ')}); ${(measured.chats / whole.seconds).toFixed(0)} req/s, p99 ${whole.p99.toFixed(1)} ms`,
+        ),
+        ...(gateway === undefined
+          ? []
+          : [atMost('mesh: CPU per chat in the gateway', gateway / reference.chatScale, 100, 'µs', here(gateway))]),
         atMost(
           `${shape}: CPU per streamed token`,
-          streamed.cpuPerToken,
+          streamed.cpuPerToken / reference.tokenScale,
           target.token,
           'µs',
-          `${(streamed.tokens / streamed.seconds).toFixed(0)} tokens/s`,
+          `${here(streamed.cpuPerToken)}; ${(streamed.tokens / streamed.seconds).toFixed(0)} tokens/s`,
         ),
         atMost(
           `${shape}: p50 added to the bare engine, concurrency 1`,
