@@ -45,7 +45,7 @@ describe('a child process', () => {
   });
 
   it('that is late is ended', async () => {
-    const outcome = node(`console.log('pid', process.pid); ${stays}`, { line: /^ready$/ }, { readyTimeoutMs: 1_000 });
+    const outcome = node(`console.log('pid ' + process.pid); ${stays}`, { line: /^ready$/ }, { readyTimeoutMs: 1_000 });
     const error = await outcome.catch((e: Error) => e);
     const pid = Number(/pid (\d+)/.exec(String(error))?.[1]);
     expect(pid).toBeGreaterThan(0);
@@ -74,7 +74,7 @@ describe('a child process', () => {
         '-e',
         `const { startChild } = await import(${index});
          const child = await startChild({ command: process.execPath, args: ['-e', ${JSON.stringify(stays)}] });
-         console.log('child', child.pid); ${stays}`,
+         console.log('child ' + child.pid); ${stays}`,
       ],
       ready: { line: /^child \d+/ },
     });
