@@ -10,6 +10,9 @@ export interface ReceivedSpan {
   parentSpanId: string | undefined;
   /** `service.name` of the process that sent it. */
   service: string;
+  /** Milliseconds since 1970, to the microsecond. */
+  startMs: number;
+  endMs: number;
   attributes: Record<string, unknown>;
   /** The message of a failed span's status. */
   error: string | undefined;
@@ -42,6 +45,8 @@ interface TraceRequest {
         traceId: string;
         spanId: string;
         parentSpanId?: string;
+        startTimeUnixNano: string;
+        endTimeUnixNano: string;
         attributes?: KeyValue[];
         status?: { code?: number; message?: string };
       }[];
@@ -94,6 +99,8 @@ function readSpans(request: TraceRequest): ReceivedSpan[] {
         spanId: span.spanId,
         parentSpanId: span.parentSpanId || undefined,
         service,
+        startMs: Number(span.startTimeUnixNano) / 1e6,
+        endMs: Number(span.endTimeUnixNano) / 1e6,
         attributes: readAttributes(span.attributes),
         error: span.status?.code === 2 ? (span.status.message ?? '') : undefined,
       })),
