@@ -53,13 +53,14 @@ describeWith(['nats-server'], 'NATS', () => {
       const waiting = bus.publish(durable, turn('during'), { id: 'during' });
       await server.restart();
       await waiting;
-      await until(() => bus.ready() && seen.includes('during'));
+      await until(() => bus.ready() && seen.includes('during'), { timeoutMs: 40_000 });
 
       await bus.publish(durable, turn('after'));
       await bus.publish(broadcast, turn('broadcast after'));
-      await until(() => seen.length === 4);
+      // What was on its way when fetching began anew comes again after the ack wait of 30 s.
+      await until(() => seen.length === 4, { timeoutMs: 40_000 });
       expect(seen.toSorted()).toEqual(['after', 'before', 'broadcast after', 'during']);
-    });
+    }, 60_000);
 
     it('sets up stream and consumers again on a server that comes back empty', async () => {
       const server = await serve();

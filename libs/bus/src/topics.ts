@@ -1,11 +1,11 @@
 import { events } from '@flotilla/contracts';
 import type { Topic } from './bus.ts';
 
-/** What one request used; published by the orchestrator's outbox with the request id as event id. */
-export const usageRecorded: Topic<events.UsageRecorded> = {
+/** What requests used, one event for each commit of the orchestrator; consumers know a record by its request id. */
+export const usageRecorded: Topic<events.UsageBatch> = {
   subject: 'usage.recorded',
   delivery: 'durable',
-  type: events.UsageRecorded,
+  type: events.UsageBatch,
 };
 
 /** A turn of a conversation is in the database; event id: the turn id. */

@@ -22,7 +22,7 @@ afterEach(async () => {
 async function collect({ bus }: Platform) {
   const usage: events.UsageRecorded[] = [];
   const turns: events.TurnSaved[] = [];
-  await bus.subscribe(usageRecorded, (event) => void usage.push(event), { consumer: 'test' });
+  await bus.subscribe(usageRecorded, ({ records }) => void usage.push(...records), { consumer: 'test' });
   await bus.subscribe(turnSaved, (event) => void turns.push(event), { consumer: 'test' });
   return { usage, turns };
 }
@@ -102,7 +102,7 @@ describe('the outbox', () => {
       () =>
         new Outbox({
           ...{ store: postgresOutboxStore(database), clock: systemClock, pollMs: 60_000, claimMs: 60_000 },
-          publish: async ({ eventId }) => void published.push(eventId),
+          publish: async (commit) => void published.push(...commit.map(({ eventId }) => eventId)),
         }),
     );
     await Promise.all(replicas.map((replica) => replica.wake(true)));

@@ -8,7 +8,7 @@ const log = logger('orchestrator');
 export interface OutboxOptions {
   readonly store: OutboxStore;
   /** Resolves when the bus has it. */
-  readonly publish: (event: OutboxEvent) => Promise<void>;
+  readonly publish: (commit: readonly OutboxEvent[]) => Promise<void>;
   readonly clock: Clock;
   readonly pollMs: number;
   readonly claimMs: number;
@@ -105,7 +105,7 @@ export class Outbox {
   }
 
   async #publishRow({ events }: OutboxRow): Promise<void> {
-    await Promise.all(events.map((event) => this.#options.publish(event)));
+    await this.#options.publish(events);
     for (const { topic } of events) published.add(1, { topic });
   }
 

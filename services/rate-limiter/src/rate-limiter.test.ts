@@ -94,10 +94,10 @@ describe('the rate limiter', () => {
   });
 
   it('drops a usage event that names nobody and goes on with the next', async () => {
-    await bus.publish(usageRecorded, {
-      ...{ caller: undefined, usage: usageOf(1, 1), model: '', provider: '', outcome: 'completed', at: 0 },
-    });
-    await recorded('r1', 100, 300);
+    const nobody = { ...record('r0', 1, 1, 0), caller: undefined };
+    await bus.publish(usageRecorded, { records: [nobody, record('r1', 100, 200)] });
+    await becomes(700);
+    await recorded('r2', 100, 0);
     await becomes(600);
   });
 
@@ -126,12 +126,16 @@ describe('the rate limiter', () => {
     await expect(reserve('r1')).rejects.toMatchObject({ code: 'unavailable' });
   });
 
-  function recorded(requestId: string, promptTokens: number, completionTokens: number, at = clock.now()) {
-    return bus.publish(usageRecorded, {
+  function record(requestId: string, promptTokens: number, completionTokens: number, at = clock.now()) {
+    return {
       caller: caller(requestId),
       ...{ model: 'm', provider: 'p', outcome: 'completed', at },
       usage: usageOf(promptTokens, completionTokens),
-    });
+    };
+  }
+
+  function recorded(...used: Parameters<typeof record>) {
+    return bus.publish(usageRecorded, { records: [record(...used)] });
   }
 
   async function becomes(left: number) {

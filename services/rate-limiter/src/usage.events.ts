@@ -1,4 +1,5 @@
 import { usageRecorded, type Bus, type Subscription } from '@flotilla/bus';
+import type { events } from '@flotilla/contracts';
 import { toFlotillaError } from '@flotilla/kernel';
 import { logger } from '@flotilla/telemetry';
 import type { Limiter } from './limiter.ts';
@@ -13,14 +14,19 @@ const log = logger('rate-limiter');
 export function settleUsage(bus: Bus, limiter: Limiter): Promise<Subscription> {
   return bus.subscribe(
     usageRecorded,
-    async ({ caller, usage, at }) => {
-      try {
-        await limiter.settle(required(caller), tokensOf(usage), at > 0 ? at : undefined);
-      } catch (error) {
-        if (toFlotillaError(error).code !== 'invalid_request') throw error;
-        log.error('usage of nobody was reported and dropped', { requestId: caller?.requestId });
-      }
+    async ({ records }) => {
+      // All at once: the store takes them in one write. One that fails brings the whole event again, which settles nothing twice.
+      await Promise.all(records.map((record) => settleOne(limiter, record)));
     },
     { consumer: 'rate-limiter' },
   );
+}
+
+async function settleOne(limiter: Limiter, { caller, usage, at }: events.UsageRecorded): Promise<void> {
+  try {
+    await limiter.settle(required(caller), tokensOf(usage), at > 0 ? at : undefined);
+  } catch (error) {
+    if (toFlotillaError(error).code !== 'invalid_request') throw error;
+    log.error('usage of nobody was reported and dropped', { requestId: caller?.requestId });
+  }
 }
