@@ -22,12 +22,13 @@ function stuckStream() {
   return { stream: stream as unknown as NodeJS.WriteStream, written, take: () => take() };
 }
 
-const turn = () => new Promise((resolve) => setImmediate(resolve));
+/** Longer than lines are gathered for here. */
+const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
 
 describe('log lines on standard output', () => {
   it('go out together at the end of the turn, in order', async () => {
     const { stream, written, take } = stuckStream();
-    const sink = standardOutputSink(stream);
+    const sink = standardOutputSink(stream, 1);
     sink('1');
     sink('2');
     await turn();
@@ -37,7 +38,7 @@ describe('log lines on standard output', () => {
 
   it('are dropped and counted while nobody reads, and the process goes on in bounded memory', async () => {
     const { stream, written, take } = stuckStream();
-    const sink = standardOutputSink(stream);
+    const sink = standardOutputSink(stream, 1);
     const line = 'x'.repeat(1_000_000);
     for (let index = 0; index < 50; index += 1) {
       sink(line);

@@ -6,14 +6,18 @@ export type LogSink = (line: string) => void;
 /** Characters that may wait for standard output to take them; more are dropped and counted. */
 const maxWaiting = 4 * 1024 * 1024;
 
+/** Characters after which what waits is written at once. */
+const writeAt = 64 * 1024;
+
 /**
- * Standard output, one write per turn of the event loop. Lines that a stuck reader keeps from being written are dropped
+ * Standard output, one write for the lines of `gatherMs` milliseconds: a write costs as much as answering a request. Lines that a stuck reader keeps from being written are dropped
  * above 4 Mi characters: a log never takes the process down. What waits at exit is written before the process ends.
  */
-export function standardOutputSink(stream: NodeJS.WriteStream = process.stdout): LogSink {
+export function standardOutputSink(stream: NodeJS.WriteStream = process.stdout, gatherMs = 20): LogSink {
   let waiting = '';
   let dropped = 0;
   const flush = () => {
+    if (waiting === '') return;
     const text = waiting;
     waiting = '';
     if (stream.writableLength > maxWaiting) {
@@ -36,8 +40,8 @@ export function standardOutputSink(stream: NodeJS.WriteStream = process.stdout):
     }
   });
   return (line) => {
-    if (waiting === '') setImmediate(flush);
+    if (waiting === '') setTimeout(flush, gatherMs).unref();
     waiting += `${line}\n`;
-    if (waiting.length > maxWaiting) flush();
+    if (waiting.length > writeAt) flush();
   };
 }

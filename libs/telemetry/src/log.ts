@@ -61,6 +61,8 @@ function write(level: LogLevel, scope: string, message: string, fields: LogField
     sink ??= standardOutputSink();
     const active = trace.getSpanContext(context.active());
     const traced = active && isSpanContextValid(active) ? active : undefined;
+    // Outside of a request's context a caller may name the request itself.
+    const { request_id = requestId(), ...rest } = fields ?? {};
     sink(
       JSON.stringify({
         time: new Date(clock.now()).toISOString(),
@@ -68,10 +70,10 @@ function write(level: LogLevel, scope: string, message: string, fields: LogField
         service,
         scope,
         message: redactText(message),
-        request_id: requestId(),
+        request_id,
         trace_id: traced?.traceId,
         span_id: traced?.spanId,
-        fields: fields && redact(fields),
+        fields: fields && redact(rest),
       }),
     );
   } catch {

@@ -23,6 +23,9 @@ export interface ApiKeysOptions {
 /** An event invalidates at once; these bound the time when the event is lost. */
 const lifetimes = { foundMs: 30_000, absentMs: 5_000, graceMs: 600_000 };
 
+/** Keys whose hash is kept; then all are forgotten. */
+const digestsKept = 1_000;
+
 /** Milliseconds the store may take for one key. */
 const findTimeoutMs = 2_000;
 
@@ -31,6 +34,8 @@ export class ApiKeys {
   readonly #cache: KeyCache<{ record: KeyRecord; identity: Identity }>;
   /** One question to the store for each hash, however many ask. */
   readonly #asking = new Map<string, Promise<Identity>>();
+  /** Hashes of keys seen lately: hashing costs as much as checking a whole body. */
+  readonly #digests = new Map<string, string>();
   #generation = 0;
 
   constructor(private readonly options: ApiKeysOptions) {
@@ -38,8 +43,14 @@ export class ApiKeys {
   }
 
   hash(key: string): string {
+    const known = this.#digests.get(key);
+    if (known !== undefined) return known;
     const { pepper } = this.options;
-    return pepper === undefined ? hash('sha256', key, 'hex') : createHmac('sha256', pepper).update(key).digest('hex');
+    const digest =
+      pepper === undefined ? hash('sha256', key, 'hex') : createHmac('sha256', pepper).update(key).digest('hex');
+    if (this.#digests.size >= digestsKept) this.#digests.clear();
+    this.#digests.set(key, digest);
+    return digest;
   }
 
   /**

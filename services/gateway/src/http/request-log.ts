@@ -4,7 +4,6 @@ import {
   histogram,
   llmSeconds,
   logger,
-  withRequestId,
   withTraceparent,
   type BoundCounter,
   type BoundHistogram,
@@ -61,12 +60,14 @@ export class RequestLog {
     if (!this.lines) return;
     const { id, publicId, identity, code, traceparent } = exchange;
     const fields = {
+      request_id: id,
       ...{ method, route, status, ms: Math.round(ms * 10) / 10 },
       ...(publicId !== id && { client_request_id: publicId }),
       ...(identity.keyId !== '' && { org_id: identity.orgId, key_id: identity.keyId }),
       ...(code !== '' && { code }),
     };
     // The connection's events run outside of the request's context.
-    withTraceparent(traceparent, () => withRequestId(id, () => log.info('request', fields)));
+    if (traceparent === undefined) log.info('request', fields);
+    else withTraceparent(traceparent, () => log.info('request', fields));
   }
 }
