@@ -10,6 +10,8 @@ export interface LoadPlan {
   key: string;
   /** Requests before the measured ones. */
   warmUp?: number;
+  /** Milliseconds over which the concurrent requests begin, one after another. Absent: all at once. */
+  rampMs?: number;
 }
 
 /** Milliseconds throughout. */
@@ -37,7 +39,7 @@ const body = (plan: LoadPlan, i: number) =>
       { role: 'system', content: 'You are a helpful assistant.' },
       { role: 'user', content: `${prompt} (${i})` },
     ],
-    max_tokens: 64,
+    max_tokens: 256,
     ...(plan.stream ? { stream: true, stream_options: { include_usage: true } } : {}),
   });
 
@@ -79,8 +81,7 @@ class Load {
           response.setEncoding('utf8');
           response.on('data', (data: string) => {
             text += data;
-            const pieces = this.plan.stream ? data.split('"content":" ').length - 1 : 0;
-            if (pieces === 0) return;
+            if (!this.plan.stream || !/"content":"[^"]/.test(data)) return;
             const now = performance.now();
             if (last === 0) this.firsts.push(now - started);
             else this.gaps.push(now - last);
@@ -104,10 +105,12 @@ class Load {
 
   async run(requests: number): Promise<void> {
     let next = 0;
-    const lane = async () => {
+    const { concurrency, rampMs = 0 } = this.plan;
+    const lane = async (_: unknown, i: number) => {
+      if (rampMs > 0) await new Promise((resolve) => setTimeout(resolve, (i * rampMs) / concurrency));
       while (next < requests) await this.one(next++);
     };
-    await Promise.all(Array.from({ length: this.plan.concurrency }, lane));
+    await Promise.all(Array.from({ length: concurrency }, lane));
   }
 }
 

@@ -8,7 +8,7 @@ import { table, type BenchRow } from './row.ts';
 // make bench: every figure as measured here and now. `--only rpc,standalone` runs some; `--soak` runs the streams for ten minutes.
 const args = process.argv.slice(2);
 const only = args.includes('--only') ? args[args.indexOf('--only') + 1]?.split(',') : undefined;
-const streams = { streams: 1_000, rounds: args.includes('--soak') ? 50 : 2 };
+const streams = { streams: 1_000, rounds: args.includes('--soak') ? 58 : 4 };
 let reference: Reference | undefined;
 const chat = async (shape: 'standalone' | 'mesh') => {
   const first = reference === undefined;
