@@ -44,7 +44,7 @@ async function startMeshSubject(env: Record<string, string>, folder: string): Pr
 }
 
 /** Runs a measurement against an engine of fixed cost behind one shape of the platform. */
-export async function withSubject<T>(
+async function withSubject<T>(
   shape: Subject['name'],
   engine: { port: number },
   run: (subject: Subject) => Promise<T>,

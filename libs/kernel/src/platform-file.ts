@@ -67,7 +67,6 @@ export const platformFileSchema = z.strictObject({
 export type PlatformFile = z.infer<typeof platformFileSchema>;
 export type ProviderConfig = PlatformFile['providers'][number];
 export type ModelConfig = PlatformFile['models'][number];
-export type TierConfig = PlatformFile['tiers'][string];
 
 /** Parses the file's text. Throws one error that names every field that is wrong. */
 export function parsePlatformFile(text: string, filename = 'the configuration file'): PlatformFile {
