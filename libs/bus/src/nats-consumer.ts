@@ -43,7 +43,7 @@ export class NatsConsumer<T> {
 
   /** Fetches anew: after a reconnection the client itself would wait up to 30 s before it asks a server that was not ready at once. */
   restart(): void {
-    this.#messages.stop();
+    drain(this.#messages);
   }
 
   /** Lets the handler under way finish, and gives back what was fetched ahead. */

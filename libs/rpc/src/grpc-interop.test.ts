@@ -89,7 +89,7 @@ describe('the port of a service, to programs that know only gRPC', () => {
     const names = answers[0]!.list_services_response!.service.map(({ name }) => name);
     expect(names).toEqual(
       expect.arrayContaining([
-        ...['flotilla.safety.v1.Safety', 'flotilla.rpc.v1.Link', 'grpc.health.v1.Health'],
+        ...['flotilla.safety.v1.Safety', 'grpc.health.v1.Health'],
         `grpc.reflection.${version}.ServerReflection`,
       ]),
     );

@@ -36,6 +36,4 @@ export const linkLimits = {
   pingEveryMs: 4_000,
   pingTimeoutMs: 4_000,
   resolveEveryMs: 5_000,
-  /** HTTP/2 windows: the stream's own flow control must never be what stalls a link. */
-  windowBytes: 8 * mib,
 } as const;

@@ -1,4 +1,3 @@
-import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { router, safety } from '@flotilla/contracts';
 import { FlotillaError, systemClock, type Clock } from '@flotilla/kernel';
@@ -228,21 +227,6 @@ describe('links', () => {
     const metadata = { key: 'x'.repeat(17 << 20) };
     expect((await failure(client.safety.guard(guard('x'), { metadata }))).code).toBe('payload_too_large');
     expect((await client.safety.guard(guard('x'))).release).toBe('x');
-  });
-
-  it('end with a clear error for a peer that does not speak the protocol, and serve the others', async () => {
-    const server = await serverNamed('server');
-    const client = clientOf(server.address());
-    await client.safety.guard(guard('x'));
-    const bytes = (message: Buffer) => message;
-    const raw = new Client(server.address(), credentials.createInsecure());
-    const stream = raw.makeBidiStreamRequest('/flotilla.rpc.v1.Link/Open', bytes, bytes);
-    const ended = new Promise<ServiceError>((resolve) => stream.on('error', resolve));
-    stream.resume();
-    stream.write(Buffer.from('this is no batch'));
-    expect(await ended).toMatchObject({ code: 3, details: 'The batch is not valid.' });
-    expect((await client.safety.guard(guard('x'))).release).toBe('server');
-    raw.close();
   });
 
   it('say that there is no connection when there is none in time', async () => {

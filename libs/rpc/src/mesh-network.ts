@@ -1,7 +1,6 @@
 import { FlotillaError, systemClock, systemRandom } from '@flotilla/kernel';
 import { DeadlineWheel } from './deadlines.ts';
 import type { CallOptions, Client, Handlers, RpcNetwork, ServiceDefinition } from './definition.ts';
-import { GrpcServer } from './grpc-server.ts';
 import { InFlight } from './in-flight.ts';
 import { LinkStream, LinkUnary } from './link-call.ts';
 import { LinkPool } from './link-pool.ts';
@@ -12,6 +11,7 @@ import { resolvePeer, type ResolvePeer } from './peer-address.ts';
 import { RetryBudget } from './retry-budget.ts';
 import { Router } from './router.ts';
 import type { ServerHost } from './server-host.ts';
+import { ServerPort } from './server-port.ts';
 
 export interface MeshNetworkOptions extends NetworkOptions {
   /** `host:port` to serve on; port 0 takes a free one. Absent: this process only calls. */
@@ -45,7 +45,7 @@ export function createMeshNetwork(options: MeshNetworkOptions = {}): MeshNetwork
     observer: options.observer,
     refusal: undefined,
   };
-  const server = options.listen === undefined ? undefined : new GrpcServer(host);
+  const server = options.listen === undefined ? undefined : new ServerPort(host, clock);
   // By target: services that run in one process share their links.
   const pools = new Map<string, LinkPool>();
   const peers = new Map<string, LinkPool>();
