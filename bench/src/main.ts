@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { benchChat, benchStreams } from './chat.ts';
-import { measureReference, type Reference } from './reference.ts';
+import { measureReference } from './reference.ts';
 import { benchRpc } from './rpc/index.ts';
 import { table, type BenchRow } from './row.ts';
 
@@ -9,11 +9,9 @@ import { table, type BenchRow } from './row.ts';
 const args = process.argv.slice(2);
 const only = args.includes('--only') ? args[args.indexOf('--only') + 1]?.split(',') : undefined;
 const streams = { streams: 1_000, rounds: args.includes('--soak') ? 58 : 4 };
-let reference: Reference | undefined;
 const chat = async (shape: 'standalone' | 'mesh') => {
-  const first = reference === undefined;
-  reference ??= await measureReference();
-  return [...(first ? reference.rows : []), ...(await benchChat(shape, reference))];
+  const reference = await measureReference(shape);
+  return [...reference.rows, ...(await benchChat(shape, reference))];
 };
 const suites: Record<string, () => Promise<BenchRow[]>> = {
   rpc: benchRpc,

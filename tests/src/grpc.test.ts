@@ -57,8 +57,7 @@ describeWith(['grpcurl', 'redis-server', 'nats-server', 'postgres'], 'the servic
     const own = service === 'gateway' ? [] : [contracts[service]];
     const reflection = ['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection'];
     expect(listed).toEqual(expect.arrayContaining(['grpc.health.v1.Health', ...reflection]));
-    // The link between services is the platform's own business, and in every one of them.
-    const flotilla = listed.filter((name) => name.startsWith('flotilla.') && name !== 'flotilla.rpc.v1.Link');
+    const flotilla = listed.filter((name) => name.startsWith('flotilla.'));
     expect(flotilla).toEqual(own);
 
     for (const name of own)

@@ -26,6 +26,20 @@ export async function benchRpc(): Promise<BenchRow[]> {
   }
 }
 
+/** The p50 of a grpc-js call at concurrency 1, milliseconds: what a hop costs on this machine now. */
+export async function grpcCallMs(): Promise<number> {
+  const server = new Peer();
+  const client = new Peer();
+  try {
+    const address = await server.tell<string>({ kind: 'serve' });
+    const call = { kind: 'call', over: 'grpc', address, concurrency: 1 } as const;
+    await client.tell({ ...call, ms: 3_000 });
+    return (await client.tell<CallFigures>({ ...call, ms: 2_000 })).p50;
+  } finally {
+    await Promise.all([server.stop(), client.stop()]);
+  }
+}
+
 async function withinProcess(client: Peer): Promise<BenchRow[]> {
   const { call, message } = await client.tell<{ call: number; message: number }>({ kind: 'memory' });
   return [

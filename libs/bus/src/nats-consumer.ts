@@ -41,7 +41,10 @@ export class NatsConsumer<T> {
     this.#ended = this.#run();
   }
 
-  /** Fetches anew: after a reconnection the client itself would wait up to 30 s before it asks a server that was not ready at once. */
+  /**
+   * Fetches anew: after a reconnection the client itself would wait up to 30 s before it asks a server that was not ready at
+   * once. What is on its way by then is taken first.
+   */
   restart(): void {
     drain(this.#messages);
   }

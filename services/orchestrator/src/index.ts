@@ -24,7 +24,6 @@ export function createOrchestrator(config: OrchestratorConfig, ports: Orchestrat
       await migrate(database, { schema: 'orchestrator', folder: migrations });
       app.get(Outbox).start();
     },
-    ready: () => database.ready(),
     async onStop(app) {
       await app.get(TurnJournal).close();
       await app.get(Outbox).stop();

@@ -14,7 +14,11 @@ export class SseResponse {
   readonly #flush = () => {
     const text = this.#pending;
     this.#pending = '';
-    if (text !== '' && !this.response.destroyed) this.response.write(text);
+    if (text === '' || this.response.destroyed) return;
+    const { socket, chunkedEncoding } = this.response;
+    if (!socket || !chunkedEncoding) return void this.response.write(text);
+    // As `response.write` does, but in one string: its four buffers make a token a third dearer.
+    socket.write(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`);
   };
 
   constructor(
@@ -48,15 +52,18 @@ export class SseResponse {
   /** Undefined when more may be written now; else resolves when the client has read on, or is gone, or was dropped for not reading. */
   drained(): Promise<void> | undefined {
     const { response } = this;
-    if (!response.writableNeedDrain || response.destroyed) return undefined;
+    const { socket } = response;
+    if (!socket?.writableNeedDrain || response.destroyed) return undefined;
     return new Promise((resolve) => {
       const stalled = this.clock.after(this.stallMs, () => response.destroy());
       const go = () => {
         stalled.cancel();
-        response.off('drain', go).off('close', go);
+        socket.off('drain', go);
+        response.off('close', go);
         resolve();
       };
-      response.on('drain', go).on('close', go);
+      socket.on('drain', go);
+      response.on('close', go);
     });
   }
 
