@@ -22,12 +22,19 @@ export const enginesChanged: Topic<events.EnginesChanged> = {
   type: events.EnginesChanged,
 };
 
-/** Forget what you cached about this key. */
+/** Forget what you cached about this key, this organisation, or all. */
 export const keysChanged: Topic<events.KeysChanged> = {
   subject: 'gateway.keys.changed',
   delivery: 'broadcast',
   type: events.KeysChanged,
 };
 
+/** Read the content rules of this organisation again. */
+export const rulesChanged: Topic<events.RulesChanged> = {
+  subject: 'gateway.rules.changed',
+  delivery: 'broadcast',
+  type: events.RulesChanged,
+};
+
 /** Every topic there is; tests hold the list against the subjects of the stream. */
-export const topics = [usageRecorded, turnSaved, enginesChanged, keysChanged] as const;
+export const topics = [usageRecorded, turnSaved, enginesChanged, keysChanged, rulesChanged] as const;

@@ -41,19 +41,73 @@ const model = z.strictObject({
   price: z.strictObject({ input: z.number().nonnegative(), output: z.number().nonnegative() }).optional(),
 });
 
-const tier = z.strictObject({
-  requests_per_minute: z.number().int().positive(),
-  tokens_per_minute: z.number().int().positive(),
-  /** Output tokens reserved for a request that names no maximum. */
-  default_max_tokens: z.number().int().positive().default(4096),
+const whole = z.number().int().positive();
+
+/** What one key, user or organisation may use; absent: no limit of that kind. Days, weeks (from Monday) and months are those of UTC. */
+export const limitSetSchema = z.strictObject({
+  requests_per_minute: whole.optional(),
+  requests_per_day: whole.optional(),
+  tokens_per_minute: whole.optional(),
+  tokens_per_week: whole.optional(),
+  tokens_per_month: whole.optional(),
+  concurrent_requests: whole.optional(),
+  budget_usd_per_month: z.number().positive().optional(),
 });
+
+/** Its own limits hold for each key; `user` and `org` for those the key belongs to. */
+export const tierSchema = limitSetSchema.extend({
+  /** Output tokens reserved for a request that names no maximum. */
+  default_max_tokens: whole.default(4096),
+  /**
+   * `strict`: every request is decided by the limiter, and nothing is used that was not reserved. `lease`: gateways take
+   * requests and tokens in advance and decide by themselves; less exact by what they hold, and a hop less.
+   */
+  mode: z.enum(['strict', 'lease']).default('strict'),
+  /** Under overload batch goes first. */
+  priority: z.enum(['interactive', 'batch']).default('interactive'),
+  user: limitSetSchema.optional(),
+  org: limitSetSchema.optional(),
+});
+
+/** A content rule. `pattern` is a regular expression of RE2's kind: linear in the length of the text. */
+export const ruleSchema = z.strictObject({
+  id: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/i),
+  /** `*`: every organisation. */
+  org: z.string().min(1).default('*'),
+  /** `block`: the answer is `message`. `guide`: `message` is added to the system prompt. */
+  kind: z.enum(['block', 'guide']),
+  pattern: z.string().min(1).max(1_000),
+  message: z.string().min(1).max(4_000),
+  enabled: z.boolean().default(true),
+});
+
+/** Who may issue tokens for us. Exactly one of `jwks_url` and `secret_env`. */
+const issuer = z.strictObject({
+  issuer: z.string().min(1),
+  audience: z.string().min(1),
+  jwks_url: z.url().optional(),
+  /** The environment variable that holds the shared secret (HS256). */
+  secret_env: z.string().optional(),
+  /** Claims that say for whom a token speaks. */
+  org_claim: z.string().default('org_id'),
+  tier_claim: z.string().default('tier'),
+  /** Seconds by which clocks may differ. */
+  clock_skew_s: z.number().nonnegative().default(60),
+});
+
+/** Another gateway of this platform, elsewhere. */
+const peerRegion = z.strictObject({ name: z.string().min(1), url: z.url() });
 
 /** The platform's configuration file. Every section may be absent; unknown fields are refused by name. */
 export const platformFileSchema = z.strictObject({
   providers: z.array(provider).default([]),
   default_provider: z.string().optional(),
   models: z.array(model).default([]),
-  tiers: z.record(z.string(), tier).default({}),
+  tiers: z.record(z.string(), tierSchema).default({}),
+  rules: z.array(ruleSchema).default([]),
+  auth: z.strictObject({ jwt: z.array(issuer).default([]) }).prefault({}),
+  /** Where this platform runs, and where else one does that takes its requests when it answers sooner. */
+  regions: z.strictObject({ peers: z.array(peerRegion).default([]) }).prefault({}),
   safety: z
     .strictObject({
       /** Rule packs that are on. */
@@ -67,6 +121,10 @@ export const platformFileSchema = z.strictObject({
 export type PlatformFile = z.infer<typeof platformFileSchema>;
 export type ProviderConfig = PlatformFile['providers'][number];
 export type ModelConfig = PlatformFile['models'][number];
+export type LimitSet = z.infer<typeof limitSetSchema>;
+export type TierConfig = z.infer<typeof tierSchema>;
+export type ContentRule = z.infer<typeof ruleSchema>;
+export type IssuerConfig = PlatformFile['auth']['jwt'][number];
 
 /** Parses the file's text. Throws one error that names every field that is wrong. */
 export function parsePlatformFile(text: string, filename = 'the configuration file'): PlatformFile {
