@@ -12,6 +12,7 @@ import type { OrchestratorConfig } from './config.ts';
 import { EventQueue } from './event-queue.ts';
 import { Generation } from './generation.ts';
 import { withHistory } from './history.ts';
+import type { Prices } from './model-price.ts';
 import { turns, turnSeconds } from './orchestrator.metrics.ts';
 import { withPassages } from './passages.ts';
 import { retrieve, type RagClient } from './retrieval.ts';
@@ -31,6 +32,7 @@ export interface TurnParts {
   readonly router: Client<typeof router.RouterDefinition>;
   readonly store: TurnStore;
   readonly journal: TurnJournal;
+  readonly prices: Prices;
 }
 
 type ChatEvent = orchestrator.ChatEvent;
@@ -181,7 +183,7 @@ export class ChatTurn {
   }
 
   #row() {
-    const { clock, random } = this.#parts;
-    return this.#record.row(clock.now(), () => random.id('turn_'));
+    const { clock, random, prices } = this.#parts;
+    return this.#record.row(clock.now(), prices.of(this.#request.model), () => random.id('turn_'));
   }
 }

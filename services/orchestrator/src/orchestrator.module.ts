@@ -6,6 +6,7 @@ import { systemClock, systemRandom, type Clock, type Live, type PlatformFile, ty
 import type { RpcNetwork } from '@flotilla/rpc';
 import type { TurnParts } from './chat-turn.ts';
 import type { OrchestratorConfig } from './config.ts';
+import { Prices } from './model-price.ts';
 import { publishTo } from './orchestrator.events.ts';
 import { OrchestratorRpc, TURN_PARTS } from './orchestrator.rpc.ts';
 import { Outbox } from './outbox.ts';
@@ -52,7 +53,7 @@ export class OrchestratorModule {
           provide: TURN_PARTS,
           inject: [TurnJournal],
           useFactory: (journal: TurnJournal): TurnParts => ({
-            ...{ config, file, clock, random, store, journal },
+            ...{ config, file, clock, random, store, journal, prices: new Prices(file) },
             safety: rpc.client(safety.SafetyDefinition),
             rag: rpc.client(rag.RagDefinition),
             router: rpc.client(router.RouterDefinition),

@@ -1,8 +1,9 @@
 import { Inject } from '@nestjs/common';
-import { orchestrator } from '@flotilla/contracts';
+import { orchestrator, type router } from '@flotilla/contracts';
 import { FlotillaError } from '@flotilla/kernel';
 import { RpcController, type CallContext, type Handlers } from '@flotilla/rpc';
 import { ChatTurn, type TurnParts } from './chat-turn.ts';
+import { embed } from './embedding.ts';
 
 export const TURN_PARTS = Symbol('turn parts');
 
@@ -12,6 +13,10 @@ export class OrchestratorRpc implements Handlers<typeof orchestrator.Orchestrato
 
   chat(request: orchestrator.ChatRequest, context: CallContext): AsyncIterable<orchestrator.ChatEvent> {
     return new ChatTurn(this.parts, request, context).events();
+  }
+
+  embed(request: orchestrator.EmbedRequest, context: CallContext): Promise<router.EmbedResponse> {
+    return embed(this.parts, request, context);
   }
 
   async getConversation(request: orchestrator.GetConversationRequest): Promise<orchestrator.Conversation> {

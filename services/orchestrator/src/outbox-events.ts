@@ -5,10 +5,11 @@ import type { TurnRow } from './turn-record.ts';
 /** What is published of a group of calls, in their order. */
 export function eventsOf(rows: readonly TurnRow[]): OutboxEvent[] {
   const all: OutboxEvent[] = [];
-  for (const { caller, model, provider, usage, outcome, at, turn } of rows) {
+  for (const { turn, safety: _, ...used } of rows) {
+    const { caller, at } = used;
     all.push({
       ...{ topic: 'usage.recorded', eventId: caller.requestId },
-      payload: { caller, model, provider, usage, outcome, at },
+      payload: used,
     });
     if (!turn) continue;
     const { conversationId, turnId } = turn;

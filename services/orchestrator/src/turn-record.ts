@@ -1,8 +1,10 @@
 import { chat, type common, type orchestrator } from '@flotilla/contracts';
+import { costOf, type Price } from './model-price.ts';
 import { estimateTokens, tokensOf } from './token-estimate.ts';
 import { ToolCallAssembly } from './tool-call-assembly.ts';
 
 export type Outcome = 'completed' | 'cancelled' | 'failed' | 'filtered';
+export type Operation = 'chat' | 'completion' | 'embedding';
 /** What the check of the prompt and the guard of the answer came to. */
 export type SafetyState = 'checked' | 'unchecked' | 'blocked';
 
@@ -27,6 +29,13 @@ export interface TurnRow {
   readonly safety: SafetyState;
   /** Milliseconds since 1970. */
   readonly at: number;
+  /** Millionths of a USD. */
+  readonly costMicros: number;
+  /** What the limiter or a lease held for it; 0: nothing. */
+  readonly reservedTokens: number;
+  /** Empty: it was not admitted under a lease. */
+  readonly leaseId: string;
+  readonly operation: Operation;
   readonly turn?: SavedTurn;
 }
 
@@ -83,11 +92,16 @@ export class TurnRecord {
     return { promptTokens, completionTokens, cachedTokens: 0, estimated: began };
   }
 
-  row(at: number, turnId: () => string): TurnRow {
+  /** `price`: what the model asked for costs. */
+  row(at: number, price: Price | undefined, turnId: () => string): TurnRow {
     const { model, provider } = this.answerer ?? { model: '', provider: '' };
     const turn = this.#turn(turnId);
+    const usage = this.finalUsage();
+    const { reservedTokens, leaseId, operation } = this.request;
     return {
-      ...{ caller: this.caller, model: model || this.request.model, provider, usage: this.finalUsage() },
+      ...{ caller: this.caller, model: model || this.request.model, provider, usage },
+      ...{ costMicros: costOf(usage, price), reservedTokens, leaseId },
+      operation: operation === 'completion' ? operation : 'chat',
       ...{ outcome: this.outcome, safety: this.safety, at, ...(turn && { turn }) },
     };
   }

@@ -11,7 +11,7 @@ export interface TurnWrite {
 }
 
 const USAGE_COLUMNS =
-  'org_id, request_id, user_id, key_id, tier, model, provider, prompt_tokens, completion_tokens, cached_tokens, estimated, outcome, safety';
+  'org_id, request_id, user_id, key_id, tier, model, provider, prompt_tokens, completion_tokens, cached_tokens, estimated, outcome, safety, cost_micros, reserved_tokens, lease_id, operation';
 
 /** Usage decides what is new: a call that was written before changes nothing. */
 const USED = `
@@ -19,7 +19,7 @@ used as (
   insert into orchestrator.usage (${USAGE_COLUMNS}, created_at)
   select ${USAGE_COLUMNS}, to_timestamp(at / 1000)
   from unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::int[], $12::int[],
-    $13::int[], $14::boolean[], $15::text[], $16::text[], $17::float8[]) as r(${USAGE_COLUMNS}, at)
+    $13::int[], $14::boolean[], $15::text[], $16::text[], $17::float8[], $18::bigint[], $19::text[], $20::text[], $21::float8[]) as r(${USAGE_COLUMNS}, at)
   on conflict do nothing
   returning org_id, request_id
 )`;
@@ -34,7 +34,7 @@ returning id::text, fresh`;
 /** Conversations in one order, so that two groups at once never wait for each other in a circle. */
 const TURNS = `
 fresh as materialized (
-  select t.* from unnest($18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::float8[])
+  select t.* from unnest($22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::float8[])
     with ordinality as t(org_id, request_id, turn_id, conversation_id, messages, system, citations, at, place)
   join used using (org_id, request_id)
 ), talked as (
@@ -76,6 +76,10 @@ function usageColumns(rows: readonly TurnRow[]): unknown[][] {
     ({ usage }) => usage.estimated,
     ({ outcome }) => outcome,
     ({ safety }) => safety,
+    ({ costMicros }) => costMicros,
+    ({ reservedTokens }) => reservedTokens,
+    ({ leaseId }) => storableText(leaseId),
+    ({ operation }) => operation,
     ({ at }) => at,
   );
 }
