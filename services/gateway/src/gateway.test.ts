@@ -5,7 +5,7 @@ import { until } from '@flotilla/testkit';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import OpenAI from 'openai';
-import { choice, devKey, finished, saysAndWaits, startPlatform, type Behind } from './platform.fixture.ts';
+import { choice, devKey, finished, refuses, saysAndWaits, startPlatform, type Behind } from './platform.fixture.ts';
 
 let database: Database;
 beforeAll(async () => {
@@ -135,7 +135,7 @@ describe('the gateway', () => {
     const platform = await startPlatform({}, { database });
     expect((await chat(platform.url)).status).toBe(200);
     await database.query(`UPDATE gateway.api_keys SET revoked_at = now() WHERE id = 'key_dev'`);
-    await platform.bus.publish(keysChanged, { keyId: 'key_dev' });
+    await platform.bus.publish(keysChanged, { keyId: 'key_dev', orgId: '' });
     await until(async () => (await chat(platform.url)).status === 401);
     await platform.stop();
   });
@@ -228,7 +228,7 @@ describe('the gateway', () => {
     const { reserve } = platform.behind;
     platform.behind.reserve = async (request, context) => {
       if (platform.behind.reserves.length > 1) return reserve(request, context);
-      return { allowed: false, grantedOutputTokens: 0, limits: [], refusedBy: 'tokens_per_minute', retryAfterMs: 5 };
+      return refuses('tokens_per_minute', 5);
     };
     const openai = new OpenAI({ baseURL: `${platform.url}/v1`, apiKey: devKey, maxRetries: 1 });
     const answer = await openai.chat.completions.create({ model: 'm', messages: [{ role: 'user', content: 'Hi' }] });

@@ -10,16 +10,24 @@ import { createGateway, type GatewayPorts } from './gateway.ts';
 export const devKey = 'sk-test-0123456789abcdef';
 
 type ChatHandler = Handlers<typeof orchestrator.OrchestratorDefinition>['chat'];
-type ReserveHandler = Handlers<typeof limits.LimitsDefinition>['reserve'];
+type EmbedHandler = Handlers<typeof orchestrator.OrchestratorDefinition>['embed'];
+type LimitsHandlers = Handlers<typeof limits.LimitsDefinition>;
 
 /** What stands behind the gateway in a test: each part can be replaced while it runs. */
 export interface Behind {
   chat: ChatHandler;
-  reserve: ReserveHandler;
+  embed: EmbedHandler;
+  reserve: LimitsHandlers['reserve'];
+  lease: LimitsHandlers['lease'];
+  getUsage: LimitsHandlers['getUsage'];
   /** What was asked of the orchestrator, in order. */
   readonly chats: orchestrator.ChatRequest[];
+  readonly embeds: orchestrator.EmbedRequest[];
   readonly reserves: limits.ReserveRequest[];
   readonly settles: limits.SettleRequest[];
+  readonly leases: limits.LeaseRequest[];
+  readonly returns: limits.ReturnLeaseRequest[];
+  readonly usageQuestions: limits.GetUsageRequest[];
 }
 
 export type Event = NonNullable<orchestrator.ChatEvent['event']>;
@@ -90,13 +98,26 @@ export function allows(granted = 100): limits.ReserveResponse {
     allowed: true,
     grantedOutputTokens: granted,
     limits: [
-      { name: 'requests_per_minute', limit: 60, remaining: 59, resetMs: 1_000, windowMs: 60_000 },
-      { name: 'tokens_per_minute', limit: 1_000, remaining: 890, resetMs: 90_000, windowMs: 60_000 },
+      { name: 'requests_per_minute', limit: 60, remaining: 59, resetMs: 1_000, windowMs: 60_000, scope: 'key' },
+      { name: 'tokens_per_minute', limit: 1_000, remaining: 890, resetMs: 90_000, windowMs: 60_000, scope: 'key' },
     ],
     refusedBy: '',
+    refusedScope: '',
     retryAfterMs: 0,
   };
 }
+
+/** A refusal by the key's limit of this name. */
+export function refuses(refusedBy: string, retryAfterMs: number): limits.ReserveResponse {
+  return { allowed: false, grantedOutputTokens: 0, limits: [], refusedBy, refusedScope: 'key', retryAfterMs };
+}
+
+/** One vector of two numbers for each input. */
+export const embeds: EmbedHandler = async ({ request }) => ({
+  model: 'm',
+  embeddings: request!.inputs.map((_, index) => ({ values: [index, 0.5] })),
+  usage: { promptTokens: 4, completionTokens: 0, cachedTokens: 0, estimated: false },
+});
 
 const modelList: router.Model[] = [
   {
@@ -118,10 +139,11 @@ export async function startPlatform(config: Partial<GatewayConfig> = {}, ports: 
   const rpc = createMemoryNetwork();
   const behind: Behind = {
     chat: says('Hello', ' there'),
+    embed: embeds,
     reserve: async () => allows(),
-    chats: [],
-    reserves: [],
-    settles: [],
+    lease: async ({ requests, tokens }) => ({ requests, tokens, limits: allows().limits }),
+    getUsage: async () => ({ sums: [], truncated: false }),
+    ...{ chats: [], embeds: [], reserves: [], settles: [], leases: [], returns: [], usageQuestions: [] },
   };
   rpc.serve(orchestrator.OrchestratorDefinition, {
     chat(request, context) {
@@ -132,6 +154,10 @@ export async function startPlatform(config: Partial<GatewayConfig> = {}, ports: 
       if (conversationId !== 'c1') throw new FlotillaError('not_found', 'There is no such conversation.');
       return conversation(caller?.orgId ?? '');
     },
+    embed(request, context) {
+      behind.embeds.push(request);
+      return behind.embed(request, context);
+    },
   });
   rpc.serve(limits.LimitsDefinition, {
     reserve(request, context: CallContext) {
@@ -141,6 +167,18 @@ export async function startPlatform(config: Partial<GatewayConfig> = {}, ports: 
     async settle(request) {
       behind.settles.push(request);
       return { settled: true };
+    },
+    lease(request, context) {
+      behind.leases.push(request);
+      return behind.lease(request, context);
+    },
+    async returnLease(request) {
+      behind.returns.push(request);
+      return { returned: true };
+    },
+    getUsage(request, context) {
+      behind.usageQuestions.push(request);
+      return behind.getUsage(request, context);
     },
   });
   rpc.serve(router.RouterDefinition, {

@@ -50,7 +50,15 @@ export class Admission {
     const outputTokens = (body.maxTokens ?? 0) * body.choices;
     let answer: limits.ReserveResponse;
     try {
-      answer = await limiter.reserve({ caller, promptTokens, outputTokens }, { timeoutMs, signal });
+      answer = await limiter.reserve(
+        {
+          ...{ caller, promptTokens, outputTokens, subjects: [] },
+          defaultOutputTokens: 0,
+          price: undefined,
+          holdMs: 0,
+        },
+        { timeoutMs, signal },
+      );
     } catch (error) {
       const { code } = toFlotillaError(error);
       if (code === 'cancelled') throw error;
@@ -65,12 +73,17 @@ export class Admission {
     };
   }
 
+  /** As `admit`, for inputs that nothing is generated from. */
+  admitInputs(caller: common.Caller, inputs: readonly string[], signal: AbortSignal): Promise<Grant> {
+    return this.admit(caller, embeddingBody(inputs), signal);
+  }
+
   /** Gives back what a chat reserved that never began. Runs by itself: the reservation expires if this is lost. */
   release(caller: common.Caller, grant: Grant): void {
     if (grant.reservedTokens === 0) return;
     this.options.limiter
       .settle(
-        { caller, usage: { promptTokens: 0, completionTokens: 0, cachedTokens: 0, estimated: false } },
+        { caller, usage: { promptTokens: 0, completionTokens: 0, cachedTokens: 0, estimated: false }, costMicros: 0 },
         { timeoutMs: settleTimeoutMs },
       )
       .catch((error: unknown) => log.debug('a reservation was left to expire', { code: toFlotillaError(error).code }));
@@ -87,6 +100,16 @@ export class Admission {
     const byTier = file.current.tiers[tier]?.default_max_tokens ?? fallbackOutputTokens;
     return { maxTokens: body.maxTokens ?? byTier, reservedTokens: 0, limits: [] };
   }
+}
+
+/** Inputs as a chat without an answer: what they are estimated by. */
+function embeddingBody(inputs: readonly string[]): ChatBody {
+  const none = { partsJson: '', name: '', toolCallId: '', toolCallsJson: '' };
+  return {
+    ...{ model: '', messages: inputs.map((content) => ({ role: 'user', content, ...none })), mediaParts: 0 },
+    ...{ parametersJson: '', maxTokens: 0, choices: 1, stream: false, includeUsage: false, conversationId: '' },
+    retrieval: undefined,
+  };
 }
 
 /** A refusal of the limiter, with the state of every limit. */

@@ -23,6 +23,7 @@ describe('the headers of limits', () => {
       remaining,
       resetMs: 5,
       windowMs: 60_000,
+      scope: 'key',
     });
     const headers = rateHeaders([state('requests_per_minute', 10, 9), state('requests_per_day', 100, 1)]);
     expect(headers.slice(0, 4)).toEqual(['x-ratelimit-limit-requests', '100', 'x-ratelimit-remaining-requests', '1']);

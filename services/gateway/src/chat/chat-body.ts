@@ -17,6 +17,8 @@ export interface ChatBody {
   readonly includeUsage: boolean;
   /** Empty: nothing is remembered. */
   readonly conversationId: string;
+  /** Which of OpenAI's shapes asked; absent: chat. */
+  readonly operation?: 'chat' | 'completion';
   /** Undefined: no retrieval. */
   readonly retrieval: { readonly storeIds: string[]; readonly limit: number } | undefined;
 }

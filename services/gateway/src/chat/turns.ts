@@ -1,10 +1,14 @@
-import type { common, orchestrator } from '@flotilla/contracts';
+import type { orchestrator, router } from '@flotilla/contracts';
 import type { Clock, ErrorCode } from '@flotilla/kernel';
 import { FlotillaError, toFlotillaError } from '@flotilla/kernel';
 import type { Client } from '@flotilla/rpc';
 import { counter, histogram, llmSeconds } from '@flotilla/telemetry';
 import type { Admission, Grant } from '../admission/admission.ts';
+import type { Exchange } from '../http/exchange.ts';
 import type { ChatBody } from './chat-body.ts';
+
+/** Who asks, and when they have left: an exchange, or one chat of a WebSocket. */
+export type Asker = Pick<Exchange, 'caller' | 'identity' | 'signal'>;
 
 /** An admitted chat. Its events flow when they are read. */
 export interface Turn {
@@ -15,6 +19,12 @@ export interface Turn {
   readonly body: ChatBody;
   readonly grant: Grant;
   readonly events: AsyncIterable<orchestrator.ChatEvent>;
+}
+
+/** Embeddings, and what was granted for them. */
+export interface Embedded {
+  readonly response: router.EmbedResponse;
+  readonly grant: Grant;
 }
 
 export interface TurnsOptions {
@@ -69,21 +79,35 @@ export class Turns {
    * Admits a chat and runs `use` with it. Throws `overloaded` when too many are under way, `rate_limit_exceeded` when a
    * limit refuses, and whatever `use` throws.
    */
-  async run<T>(
-    caller: common.Caller,
-    body: ChatBody,
-    signal: AbortSignal,
-    use: (turn: Turn) => Promise<T>,
-  ): Promise<T> {
-    const { clock, admission, maxConcurrent } = this.options;
-    if (this.#refusing) throw new FlotillaError('unavailable', 'This gateway is shutting down. Try again.');
-    if (this.#running >= maxConcurrent) throw new FlotillaError('overloaded');
-    this.#running += 1;
+  async run<T>(asker: Asker, body: ChatBody, use: (turn: Turn) => Promise<T>): Promise<T> {
+    this.#enter();
     try {
+      const { clock, admission } = this.options;
+      const { caller, signal } = asker;
       const grant = await admission.admit(caller, body, signal);
       const id = `chatcmpl-${caller.requestId.slice(caller.requestId.indexOf('_') + 1)}`;
       const created = Math.floor(clock.now() / 1_000);
-      return await use({ id, created, body, grant, events: this.#events(caller, body, grant, signal) });
+      return await use({ id, created, body, grant, events: this.#events(asker, body, grant) });
+    } finally {
+      this.#running -= 1;
+    }
+  }
+
+  /** Embeds under the same limits. Throws as `run` does, and what the orchestrator says. */
+  async embed(asker: Asker, request: { model: string; inputs: string[] }): Promise<Embedded> {
+    this.#enter();
+    const { admission, orchestrator, timeoutMs } = this.options;
+    const { caller, signal } = asker;
+    try {
+      const grant = await admission.admitInputs(caller, request.inputs, signal);
+      const { reservedTokens } = grant;
+      const asked = { request: { caller, ...request }, reservedTokens, leaseId: '' };
+      try {
+        return { grant, response: await orchestrator.embed(asked, { timeoutMs, signal }) };
+      } catch (error) {
+        if (!mayHaveGenerated.has(toFlotillaError(error).code)) admission.release(caller, grant);
+        throw error;
+      }
     } finally {
       this.#running -= 1;
     }
@@ -94,12 +118,13 @@ export class Turns {
     this.#refusing = true;
   }
 
-  async *#events(
-    caller: common.Caller,
-    body: ChatBody,
-    grant: Grant,
-    signal: AbortSignal,
-  ): AsyncGenerator<orchestrator.ChatEvent> {
+  #enter(): void {
+    if (this.#refusing) throw new FlotillaError('unavailable', 'This gateway is shutting down. Try again.');
+    if (this.#running >= this.options.maxConcurrent) throw new FlotillaError('overloaded');
+    this.#running += 1;
+  }
+
+  async *#events({ caller, signal }: Asker, body: ChatBody, grant: Grant): AsyncGenerator<orchestrator.ChatEvent> {
     const request: orchestrator.ChatRequest = {
       caller,
       model: body.model,
@@ -111,6 +136,9 @@ export class Turns {
       conversationId: body.conversationId,
       retrieval: body.retrieval,
       reservedTokens: grant.reservedTokens,
+      leaseId: '',
+      strictSubjects: [],
+      operation: body.operation ?? 'chat',
     };
     const { orchestrator, timeoutMs, clock } = this.options;
     const startedAt = clock.monotonic();

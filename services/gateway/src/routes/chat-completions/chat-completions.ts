@@ -19,8 +19,7 @@ export function chatCompletions(app: FastifyInstance, edge: Edge): void {
     '/v1/chat/completions',
     handler(edge, (request, exchange) => {
       const body = readChatBody(request.body);
-      const { caller, signal } = exchange;
-      return edge.turns.run(caller, body, signal, (turn) =>
+      return edge.turns.run(exchange, body, (turn) =>
         body.stream ? streamAnswer(turn, exchange, edge) : wholeAnswer(turn, exchange, edge),
       );
     }),

@@ -79,9 +79,10 @@ export class ChatSession {
     const aborter = new AbortController();
     this.#chats.set(id, aborter);
     const requestId = this.random.id('req_');
-    const { orgId, userId, keyId, tier } = this.identity;
-    const caller = { requestId, orgId, userId, keyId, tier };
-    const run = () => this.edge.turns.run(caller, chat, aborter.signal, (turn) => this.#relay(id, turn));
+    const { identity } = this;
+    const { orgId, userId, keyId, tier } = identity;
+    const asker = { caller: { requestId, orgId, userId, keyId, tier }, identity, signal: aborter.signal };
+    const run = () => this.edge.turns.run(asker, chat, (turn) => this.#relay(id, turn));
     const attributes = { 'http.route': '/v1/chat/ws', 'flotilla.request_id': requestId };
     withRequestId(requestId, () => span('chat over WebSocket', attributes, run, { kind: 'server' }))
       .catch((error: unknown) => this.#fail(id, toFlotillaError(error)))
