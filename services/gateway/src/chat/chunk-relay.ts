@@ -1,6 +1,6 @@
 import type { chat, orchestrator } from '@flotilla/contracts';
 import { ChunkWriter, extension, usageObject, type Frame } from './chunks.ts';
-import { collectExtra, endedEarly, failureOf } from './completion.ts';
+import { collectExtra, endedEarly, failureOf, noUsage } from './answer.ts';
 import type { Turn } from './turns.ts';
 
 /** Turns the events of one streamed answer into the text that goes to the client. */
@@ -34,8 +34,7 @@ export class ChunkRelay {
       case 'finished': {
         this.#finished = true;
         if (!this.turn.body.includeUsage) return this.#writer?.attached ? this.#writer.last(undefined) : '';
-        const none = { promptTokens: 0, completionTokens: 0, cachedTokens: 0 };
-        return this.#write().last(usageObject(event.value.usage ?? none));
+        return this.#write().last(usageObject(event.value.usage ?? noUsage));
       }
       case 'waiting':
         return this.frame.keepAlive;
