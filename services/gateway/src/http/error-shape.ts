@@ -8,6 +8,18 @@ export interface ErrorBody {
   code: string;
 }
 
+/** How one API tells of an error. Statuses and retry headers are the same in all. */
+export interface ErrorShape {
+  body(error: FlotillaError, requestId: string): object;
+  /** Further headers, flat as names and values. `now`: milliseconds since 1970. */
+  headers(error: FlotillaError, requestId: string, now: number): string[];
+}
+
+export const openAiErrors: ErrorShape = {
+  body: (error) => ({ error: errorBody(error) }),
+  headers: () => [],
+};
+
 /** What a client sees of an error: its public half. */
 export function errorBody(error: FlotillaError): ErrorBody {
   return {

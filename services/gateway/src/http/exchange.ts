@@ -3,6 +3,7 @@ import type { Clock, Random } from '@flotilla/kernel';
 import { FlotillaError } from '@flotilla/kernel';
 import type { ServerResponse } from 'node:http';
 import type { Identity } from '../access/api-keys.ts';
+import { openAiErrors, type ErrorShape } from './error-shape.ts';
 
 const acceptable = /^[A-Za-z0-9._-]{1,128}$/;
 
@@ -33,6 +34,8 @@ export class Exchange {
     publicId: string | string[] | undefined,
     clock: Clock,
     random: Random,
+    /** How the API that was asked tells of errors. */
+    readonly errors: ErrorShape = openAiErrors,
   ) {
     this.id = random.id('req_');
     this.publicId = typeof publicId === 'string' && acceptable.test(publicId) ? publicId : this.id;

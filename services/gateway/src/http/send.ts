@@ -1,5 +1,5 @@
 import type { Clock, FlotillaError } from '@flotilla/kernel';
-import { errorBody, errorHeaders } from './error-shape.ts';
+import { errorHeaders } from './error-shape.ts';
 import type { Exchange } from './exchange.ts';
 
 /** The headers every answer has, as a flat list. `openai-processing-ms` counts until the headers leave. */
@@ -21,11 +21,13 @@ export function sendJson(exchange: Exchange, clock: Clock, status: number, body:
   response.end(body);
 }
 
-/** Answers with an error in OpenAI's shape. */
+/** Answers with an error in the shape of the API that was asked. */
 export function sendError(exchange: Exchange, clock: Clock, error: FlotillaError, headers: string[] = []): void {
   exchange.code = error.code;
-  const body = JSON.stringify({ error: errorBody(error) });
-  sendJson(exchange, clock, error.row.http, body, [...errorHeaders(error), ...headers]);
+  const { errors, publicId } = exchange;
+  const body = JSON.stringify(errors.body(error, publicId));
+  const own = errors.headers(error, publicId, clock.now());
+  sendJson(exchange, clock, error.row.http, body, [...errorHeaders(error), ...own, ...headers]);
 }
 
 /** Answers with headers alone. */

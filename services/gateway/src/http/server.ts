@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { keyOf } from '../access/credentials.ts';
+import { errorShapeOf } from '../routes/error-shapes.ts';
 import { registerRoutes } from '../routes/routes.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
 import type { Edge } from './edge.ts';
@@ -44,7 +45,13 @@ export class EdgeAdapter extends FastifyAdapter {
 export function createHttpAdapter(edge: Edge): EdgeAdapter {
   const { config } = edge;
   const begin = (request: FastifyRequest, reply: FastifyReply) =>
-    (request.exchange ??= new Exchange(reply.raw, request.headers['x-request-id'], edge.clock, edge.random));
+    (request.exchange ??= new Exchange(
+      reply.raw,
+      request.headers['x-request-id'],
+      edge.clock,
+      edge.random,
+      errorShapeOf(request.url),
+    ));
   const adapter = new EdgeAdapter({
     skipMiddie: true,
     multipart: false,
