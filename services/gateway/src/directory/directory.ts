@@ -87,6 +87,10 @@ export class Directory {
   getKey(actor: Actor, orgId: string, id: string): Promise<Key> {
     return this.#keys.get(actor, orgId, id);
   }
+  /** A key by its id alone: of any organisation for who runs the platform, else of the actor's own. */
+  findKey(actor: Actor, id: string): Promise<Key> {
+    return this.#keys.findAnywhere(actor, id);
+  }
   listKeys(actor: Actor, orgId: string, page: input.PageQuery = {}): Promise<Page<Key>> {
     return this.#keys.list(actor, orgId, page);
   }

@@ -6,7 +6,8 @@ export function parse<S extends z.ZodType>(schema: S, value: unknown): z.infer<S
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  const param = pathOf(issue?.path ?? []);
+  const unknown = issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
+  const param = pathOf([...(issue?.path ?? []), ...unknown]);
   const where = param === '' ? 'the body' : `'${param}'`;
   throw new FlotillaError('invalid_request', `Invalid ${where}: ${issue?.message ?? 'not as expected'}.`, {
     details: { param },
