@@ -4,6 +4,7 @@ import {
   toFlotillaError,
   type Clock,
   type Live,
+  type ModelPrices,
   type PlatformFile,
   type Random,
 } from '@flotilla/kernel';
@@ -12,7 +13,6 @@ import type { OrchestratorConfig } from './config.ts';
 import { EventQueue } from './event-queue.ts';
 import { Generation } from './generation.ts';
 import { withHistory } from './history.ts';
-import type { Prices } from './model-price.ts';
 import { turns, turnSeconds } from './orchestrator.metrics.ts';
 import { withPassages } from './passages.ts';
 import { retrieve, type RagClient } from './retrieval.ts';
@@ -32,7 +32,7 @@ export interface TurnParts {
   readonly router: Client<typeof router.RouterDefinition>;
   readonly store: TurnStore;
   readonly journal: TurnJournal;
-  readonly prices: Prices;
+  readonly prices: ModelPrices;
 }
 
 type ChatEvent = orchestrator.ChatEvent;

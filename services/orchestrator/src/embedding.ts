@@ -1,8 +1,7 @@
 import type { orchestrator, router } from '@flotilla/contracts';
-import { FlotillaError } from '@flotilla/kernel';
+import { costMicros, FlotillaError } from '@flotilla/kernel';
 import type { CallContext } from '@flotilla/rpc';
 import type { TurnParts } from './chat-turn.ts';
-import { costOf } from './model-price.ts';
 
 /** Embeds by the router and writes what it used. What fails used nothing. */
 export async function embed(
@@ -18,7 +17,7 @@ export async function embed(
   journal.record({
     ...{ caller, model, provider: '', usage, reservedTokens, leaseId },
     ...{ outcome: 'completed', safety: 'unchecked', operation: 'embedding', at: clock.now() },
-    costMicros: costOf(usage, prices.of(request!.model || model)),
+    costMicros: costMicros(usage, prices.of(request!.model || model)),
   });
   return answer;
 }

@@ -2,11 +2,10 @@ import type { DynamicModule } from '@nestjs/common';
 import type { Bus } from '@flotilla/bus';
 import { rag, router, safety } from '@flotilla/contracts';
 import type { Database } from '@flotilla/database';
-import { systemClock, systemRandom, type Clock, type Live, type PlatformFile, type Random } from '@flotilla/kernel';
+import { ModelPrices, systemClock, systemRandom, type Clock, type Live, type PlatformFile, type Random } from '@flotilla/kernel';
 import type { RpcNetwork } from '@flotilla/rpc';
 import type { TurnParts } from './chat-turn.ts';
 import type { OrchestratorConfig } from './config.ts';
-import { Prices } from './model-price.ts';
 import { publishTo } from './orchestrator.events.ts';
 import { OrchestratorRpc, TURN_PARTS } from './orchestrator.rpc.ts';
 import { Outbox } from './outbox.ts';
@@ -53,7 +52,7 @@ export class OrchestratorModule {
           provide: TURN_PARTS,
           inject: [TurnJournal],
           useFactory: (journal: TurnJournal): TurnParts => ({
-            ...{ config, file, clock, random, store, journal, prices: new Prices(file) },
+            ...{ config, file, clock, random, store, journal, prices: new ModelPrices(file) },
             safety: rpc.client(safety.SafetyDefinition),
             rag: rpc.client(rag.RagDefinition),
             router: rpc.client(router.RouterDefinition),

@@ -1,5 +1,5 @@
 import { chat, type common, type orchestrator } from '@flotilla/contracts';
-import { costOf, type Price } from './model-price.ts';
+import { costMicros, type ModelPrice } from '@flotilla/kernel';
 import { estimateTokens, tokensOf } from './token-estimate.ts';
 import { ToolCallAssembly } from './tool-call-assembly.ts';
 
@@ -93,14 +93,14 @@ export class TurnRecord {
   }
 
   /** `price`: what the model asked for costs. */
-  row(at: number, price: Price | undefined, turnId: () => string): TurnRow {
+  row(at: number, price: ModelPrice | undefined, turnId: () => string): TurnRow {
     const { model, provider } = this.answerer ?? { model: '', provider: '' };
     const turn = this.#turn(turnId);
     const usage = this.finalUsage();
     const { reservedTokens, leaseId, operation } = this.request;
     return {
       ...{ caller: this.caller, model: model || this.request.model, provider, usage },
-      ...{ costMicros: costOf(usage, price), reservedTokens, leaseId },
+      ...{ costMicros: costMicros(usage, price), reservedTokens, leaseId },
       operation: operation === 'completion' ? operation : 'chat',
       ...{ outcome: this.outcome, safety: this.safety, at, ...(turn && { turn }) },
     };

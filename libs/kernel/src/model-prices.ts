@@ -1,21 +1,20 @@
-import type { common } from '@flotilla/contracts';
-import type { Live, PlatformFile } from '@flotilla/kernel';
+import type { Live, PlatformFile } from './platform-file.ts';
 
 /** USD per million tokens, which is millionths of a USD per token. */
-export interface Price {
+export interface ModelPrice {
   readonly input: number;
   readonly output: number;
 }
 
-/** What models cost by the platform's file as it is now. */
-export class Prices {
+/** What models cost, by the platform's file as it is now. */
+export class ModelPrices {
   #read: PlatformFile | undefined;
-  #byModel = new Map<string, Price | undefined>();
+  #byModel = new Map<string, ModelPrice | undefined>();
 
   constructor(private readonly file: Live<PlatformFile>) {}
 
-  /** Of the model by the name it was asked for. Undefined: it costs nothing. */
-  of(model: string): Price | undefined {
+  /** The price of a model by the name that clients ask for. Undefined: it costs nothing. */
+  of(model: string): ModelPrice | undefined {
     const { current } = this.file;
     if (current !== this.#read) {
       this.#read = current;
@@ -26,6 +25,9 @@ export class Prices {
 }
 
 /** Millionths of a USD. */
-export function costOf({ promptTokens, completionTokens }: common.Usage, price: Price | undefined): number {
+export function costMicros(
+  { promptTokens, completionTokens }: { readonly promptTokens: number; readonly completionTokens: number },
+  price: ModelPrice | undefined,
+): number {
   return price ? promptTokens * price.input + completionTokens * price.output : 0;
 }

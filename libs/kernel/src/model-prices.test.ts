@@ -1,0 +1,22 @@
+import { describe, expect, it } from '@jest/globals';
+import { costMicros, ModelPrices } from './model-prices.ts';
+import { liveValue, parsePlatformFile } from './platform-file.ts';
+
+const fileWith = (output: number) =>
+  parsePlatformFile(`
+models:
+  - { name: m, targets: [{ provider: p }], price: { input: 0.5, output: ${output} } }
+  - { name: free, targets: [{ provider: p }] }`);
+
+describe('the prices of models', () => {
+  it('follow the file, and are nothing where it says nothing', () => {
+    const file = liveValue(fileWith(2));
+    const prices = new ModelPrices(file);
+    const used = { promptTokens: 10, completionTokens: 3 };
+    expect(costMicros(used, prices.of('m'))).toBe(11);
+    expect(costMicros(used, prices.of('free'))).toBe(0);
+    expect(costMicros(used, prices.of('unknown'))).toBe(0);
+    file.set(fileWith(4));
+    expect(costMicros(used, prices.of('m'))).toBe(17);
+  });
+});
