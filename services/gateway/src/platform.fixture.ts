@@ -1,9 +1,10 @@
 import { createMemoryBus } from '@flotilla/bus';
-import { limits, orchestrator, rag, router, type chat } from '@flotilla/contracts';
+import { limits, orchestrator, rag, router, safety, type chat } from '@flotilla/contracts';
 import type { Database } from '@flotilla/database';
 import { FlotillaError, liveValue, parsePlatformFile } from '@flotilla/kernel';
 import { createMemoryNetwork, type CallContext, type Handlers } from '@flotilla/rpc';
-import type { KeyRecord, KeyStore } from './access/key-store.ts';
+import { memoryKeyStore } from './access/key-store.fixture.ts';
+import type { KeyStore } from './access/key-store.ts';
 import { defaults, type GatewayConfig } from './config.ts';
 import { createGateway, type GatewayPorts } from './gateway.ts';
 
@@ -17,6 +18,7 @@ type LimitsHandlers = Handlers<typeof limits.LimitsDefinition>;
 export interface Behind {
   chat: ChatHandler;
   embed: EmbedHandler;
+  check: Handlers<typeof safety.SafetyDefinition>['check'];
   reserve: LimitsHandlers['reserve'];
   lease: LimitsHandlers['lease'];
   getUsage: LimitsHandlers['getUsage'];
@@ -131,8 +133,13 @@ const modelList: router.Model[] = [
   { name: 'org/model:7b', capabilities: ['chat'], ready: false, ownedBy: '', createdAt: 0, contextWindow: 0 },
 ];
 
+const devTier = 'tiers: { dev: { requests_per_minute: 9, tokens_per_minute: 9, default_max_tokens: 77 } }';
+
 /** Without a database, keys live in memory: a database takes seconds to start. */
-type FixturePorts = { database?: Database } & Pick<GatewayPorts, 'metrics' | 'ready'>;
+type FixturePorts = { database?: Database; keyStore?: KeyStore; yaml?: string } & Pick<
+  GatewayPorts,
+  'metrics' | 'ready'
+>;
 
 /** A gateway on loopback with everything behind it faked over a memory network. */
 export async function startPlatform(config: Partial<GatewayConfig> = {}, ports: FixturePorts = {}) {
@@ -140,6 +147,7 @@ export async function startPlatform(config: Partial<GatewayConfig> = {}, ports: 
   const behind: Behind = {
     chat: says('Hello', ' there'),
     embed: embeds,
+    check: async () => ({ action: safety.Action.ALLOW, findings: [] }),
     reserve: async () => allows(),
     lease: async ({ requests, tokens }) => ({ requests, tokens, limits: allows().limits }),
     getUsage: async () => ({ sums: [], truncated: false }),
@@ -186,19 +194,21 @@ export async function startPlatform(config: Partial<GatewayConfig> = {}, ports: 
     embed: async () => ({ model: '', embeddings: [], usage: undefined }),
     listModels: async () => ({ models: modelList }),
   });
+  rpc.serve(safety.SafetyDefinition, {
+    check: (request, context) => behind.check(request, context),
+    guard: async ({ text, state }) => ({ release: text, state, action: safety.Action.ALLOW, findings: [] }),
+  });
   rpc.serve(rag.RagDefinition, memoryRag());
   const bus = createMemoryBus();
-  const file = liveValue(
-    parsePlatformFile('tiers: { dev: { requests_per_minute: 9, tokens_per_minute: 9, default_max_tokens: 77 } }'),
-  );
-  const { database, metrics, ready } = ports;
+  const { database, keyStore = memoryKeyStore(), metrics, ready, yaml = devTier } = ports;
+  const file = liveValue(parsePlatformFile(yaml));
   const gateway = createGateway(
     { ...defaults, port: 0, devKey, accessLog: false, ...config },
-    { rpc, bus, file, metrics, ready, ...(database ? { database } : { keyStore: memoryKeyStore() }) },
+    { rpc, bus, file, metrics, ready, ...(database ? { database } : { keyStore }) },
   );
   await gateway.start();
   return {
-    ...{ behind, gateway, bus, rpc, url: gateway.url! },
+    ...{ behind, gateway, bus, rpc, file, url: gateway.url! },
     async stop() {
       await gateway.stop();
       await rpc.close();
@@ -283,16 +293,6 @@ function memoryRag(): Handlers<typeof rag.RagDefinition> {
           text: files.get(fileId)!.text,
         })),
       };
-    },
-  };
-}
-
-function memoryKeyStore(): KeyStore {
-  const records = new Map<string, KeyRecord>();
-  return {
-    find: async (hash) => records.get(hash),
-    async put({ id, orgId, hash, tier }) {
-      records.set(hash, { id, orgId, userId: '', tier, expiresAt: undefined, revokedAt: undefined });
     },
   };
 }

@@ -1,18 +1,32 @@
-import type { common, limits } from '@flotilla/contracts';
-import type { Clock, Live, PlatformFile } from '@flotilla/kernel';
-import { FlotillaError, toFlotillaError } from '@flotilla/kernel';
+import type { limits } from '@flotilla/contracts';
+import { ModelPrices, toFlotillaError } from '@flotilla/kernel';
+import type { Clock, Live, PlatformFile, Random } from '@flotilla/kernel';
 import type { Client } from '@flotilla/rpc';
 import { counter, logger } from '@flotilla/telemetry';
 import type { ChatBody } from '../chat/chat-body.ts';
-import { estimatePromptTokens } from './prompt-estimate.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { Circuit } from './circuit.ts';
+import { Leases } from './leases.ts';
+import { LimitReached } from './limit-reached.ts';
+import { LocalLimits } from './local-limits.ts';
+import { boundInputTokens, boundPromptTokens, estimateInputTokens, estimatePromptTokens } from './prompt-estimate.ts';
 
-/** What a chat may use. */
+export { LimitReached } from './limit-reached.ts';
+
+/** Who asks, and when they have left: an exchange, or one chat of a WebSocket. */
+export type Asker = Pick<Exchange, 'caller' | 'identity' | 'signal'>;
+
+/** What a request may use. */
 export interface Grant {
   /** Output tokens for each choice; the engine is never asked for more. */
   readonly maxTokens: number;
-  /** What the limiter holds for this request; 0 when it was not asked or did not answer. */
+  /** What the limiter or the lease holds for this request; 0 when it was decided without either. */
   readonly reservedTokens: number;
-  /** For the headers; empty when the limiter did not answer. */
+  /** The lease it was admitted under; empty: none. */
+  readonly leaseId: string;
+  /** From these the orchestrator reserves what it adds to the prompt; empty: it need not. */
+  readonly strictSubjects: readonly limits.Subject[];
+  /** For the headers; empty when nobody could say. */
   readonly limits: readonly limits.LimitState[];
 }
 
@@ -20,117 +34,207 @@ export interface AdmissionOptions {
   limiter: Client<limits.LimitsDefinition>;
   file: Live<PlatformFile>;
   clock: Clock;
+  random: Random;
   /** Milliseconds the limiter may take. */
   timeoutMs: number;
+  /** Milliseconds a request may run. */
+  holdMs: number;
+  leaseTtlMs: number;
+  leaseRequests: number;
 }
 
-/** Output tokens of a request without a maximum when neither the limiter nor the tier says. The file's own default. */
-const fallbackOutputTokens = 4_096;
+/** What a request asks for. Tokens are those of all choices. */
+interface Wish {
+  readonly model: string;
+  readonly choices: number;
+  readonly promptTokens: number;
+  /** 0: as many as it may have, up to the default. */
+  readonly outputTokens: number;
+  readonly defaultOutputTokens: number;
+}
+
 /** Milliseconds between two log lines about a limiter that does not answer. */
 const logEveryMs = 1_000;
 const settleTimeoutMs = 5_000;
 
 const log = logger('gateway.admission');
-const unlimited = counter({
+const unavailable = counter({
   name: 'flotilla_gateway_limiter_unavailable_total',
-  description: 'Requests let pass because the rate limiter did not answer',
+  description:
+    'Requests decided by local limits because the rate limiter did not answer, by the error (skipped: not asked)',
   unit: '{request}',
 });
+const decisions = counter({
+  name: 'flotilla_gateway_admissions_total',
+  description: 'Decisions on requests, by who decided (lease, limiter, local) and outcome',
+  unit: '{request}',
+});
+const decided = {
+  lease: decisions.bind({ by: 'lease', outcome: 'allowed' }),
+  limiter: decisions.bind({ by: 'limiter', outcome: 'allowed' }),
+  limiterRefused: decisions.bind({ by: 'limiter', outcome: 'refused' }),
+  local: decisions.bind({ by: 'local', outcome: 'allowed' }),
+  localRefused: decisions.bind({ by: 'local', outcome: 'refused' }),
+};
 
-/** Asks the limiter before a chat, and lets it pass when the limiter cannot be asked: a limiter that is down limits nobody. */
+/**
+ * Decides whether a request may run and how much it may use: from a lease in hand, by asking the limiter, or, while the
+ * limiter cannot be asked, by local limits that only bound a flood.
+ */
 export class Admission {
+  readonly #leases: Leases;
+  readonly #local: LocalLimits;
+  readonly #circuit: Circuit;
+  readonly #prices: ModelPrices;
   #nextLog = 0;
 
-  constructor(private readonly options: AdmissionOptions) {}
+  constructor(private readonly options: AdmissionOptions) {
+    const { limiter, clock, random, timeoutMs, file, leaseTtlMs, leaseRequests } = options;
+    this.#circuit = new Circuit(clock);
+    this.#leases = new Leases({
+      ...{ limiter, clock, random, timeoutMs, circuit: this.#circuit },
+      ...{ ttlMs: leaseTtlMs, mostRequests: leaseRequests },
+    });
+    this.#local = new LocalLimits(clock);
+    this.#prices = new ModelPrices(file);
+  }
 
-  /** Throws `rate_limit_exceeded` (its `limits` are on the error, for headers) or what the signal says. */
-  async admit(caller: common.Caller, body: ChatBody, signal: AbortSignal): Promise<Grant> {
-    const { limiter, timeoutMs } = this.options;
-    const promptTokens = estimatePromptTokens(body);
-    const outputTokens = (body.maxTokens ?? 0) * body.choices;
+  /** At once when a lease suffices. Throws `rate_limit_exceeded` (a LimitReached), or what the signal says. */
+  admit(asker: Asker, body: ChatBody): Grant | Promise<Grant> {
+    const { plan } = asker.identity;
+    const { model, choices, maxTokens } = body;
+    return this.#decide(asker, {
+      ...{ model, choices, outputTokens: (maxTokens ?? 0) * choices },
+      promptTokens: plan.mode === 'strict' ? boundPromptTokens(body) : estimatePromptTokens(body),
+      defaultOutputTokens: plan.defaultMaxTokens * choices,
+    });
+  }
+
+  /** As `admit`, for texts that nothing is generated from. */
+  admitInputs(asker: Asker, model: string, inputs: readonly string[]): Grant | Promise<Grant> {
+    const strict = asker.identity.plan.mode === 'strict';
+    const promptTokens = strict ? boundInputTokens(inputs) : estimateInputTokens(inputs);
+    return this.#decide(asker, { model, choices: 0, promptTokens, outputTokens: 0, defaultOutputTokens: 0 });
+  }
+
+  /** Gives back what a request was granted that used nothing. Runs by itself: a reservation expires if this is lost. */
+  release(asker: Asker, grant: Grant): void {
+    if (grant.leaseId === '' && grant.reservedTokens > 0) this.#settleNothing(asker);
+  }
+
+  /** As `release`, of a request that was never handed on: nobody else will say what became of it. */
+  abandon(asker: Asker, grant: Grant): void {
+    if (grant.leaseId === '') return this.release(asker, grant);
+    this.#leases.giveBack(asker.identity.plan.subjects, grant.leaseId, grant.reservedTokens);
+  }
+
+  /** Returns what was taken in advance. */
+  close(): Promise<void> {
+    return this.#leases.close();
+  }
+
+  #decide(asker: Asker, wish: Wish): Grant | Promise<Grant> {
+    const { orgId, plan } = asker.identity;
+    if (plan.mode === 'lease') {
+      const outputTokens = wish.outputTokens || wish.defaultOutputTokens;
+      const tokens = wish.promptTokens + outputTokens;
+      const leased = this.#leases.take(orgId, plan.subjects, tokens);
+      if (leased) {
+        decided.lease.add(1);
+        return { ...leased, maxTokens: each(outputTokens, wish), reservedTokens: tokens, strictSubjects: [] };
+      }
+    }
+    return this.#ask(asker, wish);
+  }
+
+  async #ask(asker: Asker, wish: Wish): Promise<Grant> {
+    const { limiter, timeoutMs, holdMs } = this.options;
+    const { caller, signal } = asker;
+    const { plan } = asker.identity;
+    const { promptTokens, outputTokens, defaultOutputTokens } = wish;
+    const subjects = [...plan.subjects];
+    if (!this.#circuit.enter()) return this.#locally(asker, wish, 'skipped');
     let answer: limits.ReserveResponse;
     try {
-      answer = await limiter.reserve(
-        {
-          ...{ caller, promptTokens, outputTokens, subjects: [] },
-          defaultOutputTokens: 0,
-          price: undefined,
-          holdMs: 0,
-        },
-        { timeoutMs, signal },
-      );
+      const price = this.#prices.of(wish.model);
+      const request = { caller, promptTokens, outputTokens, subjects, defaultOutputTokens, price, holdMs };
+      answer = await limiter.reserve(request, { timeoutMs, signal });
     } catch (error) {
       const { code } = toFlotillaError(error);
-      if (code === 'cancelled') throw error;
-      return this.#withoutLimiter(caller.tier, body, code);
+      if (code !== 'cancelled') {
+        this.#circuit.failed();
+        return this.#locally(asker, wish, code);
+      }
+      this.#circuit.left();
+      // The limiter may have decided already.
+      this.#settleNothing(asker);
+      throw error;
     }
-    if (!answer.allowed) throw new LimitReached(answer, promptTokens + outputTokens);
-    const granted = Math.floor(answer.grantedOutputTokens / body.choices);
+    this.#circuit.succeeded();
+    const { grantedOutputTokens } = answer;
+    const tokens = promptTokens + (outputTokens || wish.choices);
+    if (!answer.allowed) {
+      decided.limiterRefused.add(1);
+      throw new LimitReached(answer, tokens);
+    }
+    if (grantedOutputTokens < wish.choices) {
+      this.#settleNothing(asker);
+      decided.limiterRefused.add(1);
+      throw new LimitReached({ ...answer, ...tightest(answer.limits) }, tokens);
+    }
+    decided.limiter.add(1);
     return {
-      maxTokens: Math.max(1, body.maxTokens === undefined ? granted : Math.min(granted, body.maxTokens)),
-      reservedTokens: promptTokens + answer.grantedOutputTokens,
-      limits: answer.limits,
+      maxTokens: each(outputTokens > 0 ? Math.min(grantedOutputTokens, outputTokens) : grantedOutputTokens, wish),
+      reservedTokens: promptTokens + grantedOutputTokens,
+      ...{ leaseId: '', limits: answer.limits, strictSubjects: plan.mode === 'strict' ? plan.subjects : [] },
     };
   }
 
-  /** As `admit`, for inputs that nothing is generated from. */
-  admitInputs(caller: common.Caller, inputs: readonly string[], signal: AbortSignal): Promise<Grant> {
-    return this.admit(caller, embeddingBody(inputs), signal);
+  #locally({ identity: { plan } }: Asker, wish: Wish, code: string): Grant {
+    this.#tell(code);
+    const outputTokens = wish.outputTokens || wish.defaultOutputTokens;
+    const refusal = this.#local.take(plan.subjects, wish.promptTokens + outputTokens);
+    if (refusal) {
+      decided.localRefused.add(1);
+      throw new LimitReached(refusal, wish.promptTokens + outputTokens);
+    }
+    decided.local.add(1);
+    return { maxTokens: each(outputTokens, wish), reservedTokens: 0, leaseId: '', limits: [], strictSubjects: [] };
   }
 
-  /** Gives back what a chat reserved that never began. Runs by itself: the reservation expires if this is lost. */
-  release(caller: common.Caller, grant: Grant): void {
-    if (grant.reservedTokens === 0) return;
+  #settleNothing({ caller }: Asker): void {
+    const usage = { promptTokens: 0, completionTokens: 0, cachedTokens: 0, estimated: false };
     this.options.limiter
-      .settle(
-        { caller, usage: { promptTokens: 0, completionTokens: 0, cachedTokens: 0, estimated: false }, costMicros: 0 },
-        { timeoutMs: settleTimeoutMs },
-      )
+      .settle({ caller, usage, costMicros: 0 }, { timeoutMs: settleTimeoutMs })
       .catch((error: unknown) => log.debug('a reservation was left to expire', { code: toFlotillaError(error).code }));
   }
 
-  #withoutLimiter(tier: string, body: ChatBody, code: string): Grant {
-    const { clock, file } = this.options;
-    unlimited.add(1, { code });
-    const now = clock.monotonic();
-    if (now >= this.#nextLog) {
-      this.#nextLog = now + logEveryMs;
-      log.warn('the rate limiter did not answer: requests pass without it', { code });
-    }
-    const byTier = file.current.tiers[tier]?.default_max_tokens ?? fallbackOutputTokens;
-    return { maxTokens: body.maxTokens ?? byTier, reservedTokens: 0, limits: [] };
+  #tell(code: string): void {
+    unavailable.add(1, { code });
+    const now = this.options.clock.monotonic();
+    if (now < this.#nextLog) return;
+    this.#nextLog = now + logEveryMs;
+    log.warn('the rate limiter did not answer: local limits decide', { code });
   }
 }
 
-/** Inputs as a chat without an answer: what they are estimated by. */
-function embeddingBody(inputs: readonly string[]): ChatBody {
-  const none = { partsJson: '', name: '', toolCallId: '', toolCallsJson: '' };
+/** Output tokens of one choice. */
+function each(outputTokens: number, { choices }: Wish): number {
+  return choices === 0 ? 0 : Math.floor(outputTokens / choices);
+}
+
+/** Which limit leaves fewer tokens than the choices need. */
+function tightest(states: readonly limits.LimitState[]): {
+  refusedBy: string;
+  refusedScope: string;
+  retryAfterMs: number;
+} {
+  let found: limits.LimitState | undefined;
+  for (const state of states) {
+    if (state.name.startsWith('tokens') && (!found || state.remaining < found.remaining)) found = state;
+  }
   return {
-    ...{ model: '', messages: inputs.map((content) => ({ role: 'user', content, ...none })), mediaParts: 0 },
-    ...{ parametersJson: '', maxTokens: 0, choices: 1, stream: false, includeUsage: false, conversationId: '' },
-    retrieval: undefined,
+    ...{ refusedBy: found?.name ?? 'tokens_per_minute', refusedScope: found?.scope ?? '' },
+    retryAfterMs: found?.resetMs ?? 0,
   };
-}
-
-/** A refusal of the limiter, with the state of every limit. */
-export class LimitReached extends FlotillaError {
-  readonly limits: readonly limits.LimitState[];
-
-  constructor(answer: limits.ReserveResponse, tokens: number) {
-    const retryAfterMs = answer.retryAfterMs > 0 ? answer.retryAfterMs : undefined;
-    super('rate_limit_exceeded', explain(answer, tokens), { details: { retryAfterMs } });
-    this.limits = answer.limits;
-  }
-}
-
-function explain({ limits, refusedBy, retryAfterMs }: limits.ReserveResponse, tokens: number): string {
-  const limit = limits.find(({ name }) => name === refusedBy);
-  const name = refusedBy.replaceAll('_', ' ') || 'requests';
-  const size = limit ? ` of ${limit.limit} (${limit.remaining} left)` : '';
-  const needs = /token/.test(refusedBy) ? ` This request needs about ${tokens}.` : '';
-  const frees =
-    retryAfterMs > 0
-      ? ` A request of this size can pass in ${(retryAfterMs / 1_000).toFixed(retryAfterMs < 10_000 ? 1 : 0)} s.`
-      : ' A request of this size can never pass: ask for fewer tokens.';
-  return `The limit ${name}${size} was reached.${needs}${frees}`;
 }

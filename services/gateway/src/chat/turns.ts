@@ -1,16 +1,15 @@
 import type { orchestrator, router } from '@flotilla/contracts';
-import type { Clock, ErrorCode } from '@flotilla/kernel';
-import { FlotillaError, toFlotillaError } from '@flotilla/kernel';
+import { FlotillaError, toFlotillaError, type Clock } from '@flotilla/kernel';
 import type { Client } from '@flotilla/rpc';
-import { counter, histogram, llmSeconds } from '@flotilla/telemetry';
-import type { Admission, Grant } from '../admission/admission.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { Admission, Asker, Grant } from '../admission/admission.ts';
+import type { RuleBook } from '../rules/content-rules.ts';
+import type { Shedder, Ticket } from '../shedding/shedder.ts';
+import { blockedAnswer } from './blocked-answer.ts';
 import type { ChatBody } from './chat-body.ts';
+import { EngineAnswer, isOurFault, mayHaveGenerated } from './engine-answer.ts';
+import { requireModel } from './model-access.ts';
 
-/** Who asks, and when they have left: an exchange, or one chat of a WebSocket. */
-export type Asker = Pick<Exchange, 'caller' | 'identity' | 'signal'>;
-
-/** An admitted chat. Its events flow when they are read. */
+/** A chat that may run. Its events flow when they are read. */
 export interface Turn {
   /** `chatcmpl-…`, from the request's id. */
   readonly id: string;
@@ -30,6 +29,8 @@ export interface Embedded {
 export interface TurnsOptions {
   orchestrator: Client<orchestrator.OrchestratorDefinition>;
   admission: Admission;
+  rules: RuleBook;
+  shedder: Shedder;
   clock: Clock;
   /** Milliseconds a whole chat may take. */
   timeoutMs: number;
@@ -37,38 +38,12 @@ export interface TurnsOptions {
   maxConcurrent: number;
 }
 
-const firstChoice = histogram({
-  name: 'flotilla_gateway_time_to_first_choice_seconds',
-  description: 'From the admission of a chat to the first piece of its answer; not streamed: to the whole answer',
-  unit: 's',
-  buckets: llmSeconds,
-});
-const firstToken = firstChoice.bind({ stream: 'true' });
-const wholeAnswer = firstChoice.bind({ stream: 'false' });
-const tokens = counter({
-  name: 'flotilla_gateway_tokens_total',
-  description: 'Tokens of finished chats as the engines counted them',
-  unit: '{token}',
-});
-const promptTokens = tokens.bind({ type: 'input' });
-const completionTokens = tokens.bind({ type: 'output' });
+const nothingGranted: Grant = { maxTokens: 0, reservedTokens: 0, leaseId: '', strictSubjects: [], limits: [] };
 
-type Finished = Extract<orchestrator.ChatEvent['event'], { $case: 'finished' }>;
-
-function countTokens({ value: { usage } }: Finished): void {
-  promptTokens.add(usage?.promptTokens ?? 0);
-  completionTokens.add(usage?.completionTokens ?? 0);
-}
-
-/** With these, tokens may have been generated: the orchestrator says what was used, not we. */
-const mayHaveGenerated: ReadonlySet<ErrorCode> = new Set([
-  'cancelled',
-  'deadline_exceeded',
-  'engine_error',
-  'internal',
-]);
-
-/** Admits chats, hands them to the orchestrator, and knows how many are under way. */
+/**
+ * What every surface that runs a model goes through: load, the credential's models, content rules, limits, and the
+ * orchestrator. Knows how many chats are under way.
+ */
 export class Turns {
   #running = 0;
   #refusing = false;
@@ -76,41 +51,35 @@ export class Turns {
   constructor(private readonly options: TurnsOptions) {}
 
   /**
-   * Admits a chat and runs `use` with it. Throws `overloaded` when too many are under way, `rate_limit_exceeded` when a
-   * limit refuses, and whatever `use` throws.
+   * Admits a chat and runs `use` with it. Throws `overloaded` when too many are under way, `permission_denied` for a model
+   * the credential may not use, `rate_limit_exceeded` when a limit refuses, and whatever `use` throws.
    */
-  async run<T>(asker: Asker, body: ChatBody, use: (turn: Turn) => Promise<T>): Promise<T> {
-    this.#enter();
-    try {
-      const { clock, admission } = this.options;
-      const { caller, signal } = asker;
-      const grant = await admission.admit(caller, body, signal);
-      const id = `chatcmpl-${caller.requestId.slice(caller.requestId.indexOf('_') + 1)}`;
-      const created = Math.floor(clock.now() / 1_000);
-      return await use({ id, created, body, grant, events: this.#events(asker, body, grant) });
-    } finally {
-      this.#running -= 1;
-    }
+  run<T>(asker: Asker, body: ChatBody, use: (turn: Turn) => Promise<T>): Promise<T> {
+    return this.#inside(asker, body.model, async (ticket) => {
+      const ruled = this.options.rules.apply(asker.identity.orgId, body);
+      if (ruled.kind === 'blocked')
+        return use(this.#turn(asker, body, nothingGranted, blockedAnswer(body.model, ruled.message)));
+      const admitted = this.options.admission.admit(asker, ruled.body);
+      const grant = admitted instanceof Promise ? await admitted : admitted;
+      return this.#answer(asker, ruled.body, grant, ticket, use);
+    });
   }
 
   /** Embeds under the same limits. Throws as `run` does, and what the orchestrator says. */
-  async embed(asker: Asker, request: { model: string; inputs: string[] }): Promise<Embedded> {
-    this.#enter();
-    const { admission, orchestrator, timeoutMs } = this.options;
-    const { caller, signal } = asker;
-    try {
-      const grant = await admission.admitInputs(caller, request.inputs, signal);
-      const { reservedTokens } = grant;
-      const asked = { request: { caller, ...request }, reservedTokens, leaseId: '' };
+  embed(asker: Asker, request: { model: string; inputs: string[] }): Promise<Embedded> {
+    return this.#inside(asker, request.model, async () => {
+      const { admission, orchestrator, timeoutMs } = this.options;
+      const { caller, signal } = asker;
+      const grant = await admission.admitInputs(asker, request.model, request.inputs);
+      const { reservedTokens, leaseId } = grant;
       try {
+        const asked = { request: { caller, ...request }, reservedTokens, leaseId };
         return { grant, response: await orchestrator.embed(asked, { timeoutMs, signal }) };
-      } catch (error) {
-        if (!mayHaveGenerated.has(toFlotillaError(error).code)) admission.release(caller, grant);
-        throw error;
+      } catch (thrown) {
+        if (!mayHaveGenerated(toFlotillaError(thrown))) admission.release(asker, grant);
+        throw thrown;
       }
-    } finally {
-      this.#running -= 1;
-    }
+    });
   }
 
   /** From now on there are no new chats. */
@@ -118,45 +87,68 @@ export class Turns {
     this.#refusing = true;
   }
 
-  #enter(): void {
+  async #inside<T>(asker: Asker, model: string, work: (ticket: Ticket) => Promise<T>): Promise<T> {
+    const { shedder, maxConcurrent } = this.options;
     if (this.#refusing) throw new FlotillaError('unavailable', 'This gateway is shutting down. Try again.');
-    if (this.#running >= this.options.maxConcurrent) throw new FlotillaError('overloaded');
+    if (this.#running >= maxConcurrent) throw new FlotillaError('overloaded');
+    const ticket = shedder.enter(asker.identity.plan.priority, model);
     this.#running += 1;
-  }
-
-  async *#events({ caller, signal }: Asker, body: ChatBody, grant: Grant): AsyncGenerator<orchestrator.ChatEvent> {
-    const request: orchestrator.ChatRequest = {
-      caller,
-      model: body.model,
-      messages: body.messages,
-      parametersJson: body.parametersJson,
-      maxTokens: grant.maxTokens,
-      choices: body.choices,
-      stream: body.stream,
-      conversationId: body.conversationId,
-      retrieval: body.retrieval,
-      reservedTokens: grant.reservedTokens,
-      leaseId: '',
-      strictSubjects: [],
-      operation: body.operation ?? 'chat',
-    };
-    const { orchestrator, timeoutMs, clock } = this.options;
-    const startedAt = clock.monotonic();
-    let begun = false;
-    let answering = false;
+    let failed = false;
     try {
-      for await (const event of orchestrator.chat(request, { timeoutMs, signal })) {
-        begun = true;
-        const kind = event.event?.$case;
-        if (kind === 'choices' && !answering) {
-          answering = true;
-          (body.stream ? firstToken : wholeAnswer).record((clock.monotonic() - startedAt) / 1_000);
-        } else if (kind === 'finished') countTokens(event.event as Finished);
-        yield event;
-      }
-    } catch (error) {
-      if (!begun && !mayHaveGenerated.has(toFlotillaError(error).code)) this.options.admission.release(caller, grant);
-      throw error;
+      requireModel(asker.identity, model);
+      return await work(ticket);
+    } catch (thrown) {
+      failed = isOurFault(toFlotillaError(thrown));
+      throw thrown;
+    } finally {
+      this.#running -= 1;
+      // Only the first call counts: an answer that knows more has left already.
+      ticket.leave({ failed });
     }
   }
+
+  async #answer<T>(
+    asker: Asker,
+    body: ChatBody,
+    grant: Grant,
+    ticket: Ticket,
+    use: (turn: Turn) => Promise<T>,
+  ): Promise<T> {
+    const { orchestrator, admission, clock, timeoutMs } = this.options;
+    const answer = new EngineAnswer({
+      ...{ orchestrator, clock, timeoutMs, signal: asker.signal, request: chatRequest(asker, body, grant) },
+      onFirst: (ttftMs) => ticket.began?.(ttftMs),
+      onNothing: () => admission.release(asker, grant),
+    });
+    try {
+      return await use(this.#turn(asker, body, grant, answer.events()));
+    } finally {
+      if (!answer.asked) admission.abandon(asker, grant);
+      const streamed = body.stream && answer.ttftMs !== undefined;
+      if (answer.asked) ticket.leave({ failed: answer.failed, ...(streamed && { ttftMs: answer.ttftMs! }) });
+    }
+  }
+
+  #turn({ caller: { requestId } }: Asker, body: ChatBody, grant: Grant, events: Turn['events']): Turn {
+    const id = `chatcmpl-${requestId.slice(requestId.indexOf('_') + 1)}`;
+    return { id, created: Math.floor(this.options.clock.now() / 1_000), body, grant, events };
+  }
+}
+
+function chatRequest({ caller }: Asker, body: ChatBody, grant: Grant): orchestrator.ChatRequest {
+  return {
+    caller,
+    model: body.model,
+    messages: body.messages,
+    parametersJson: body.parametersJson,
+    maxTokens: grant.maxTokens,
+    choices: body.choices,
+    stream: body.stream,
+    conversationId: body.conversationId,
+    retrieval: body.retrieval,
+    reservedTokens: grant.reservedTokens,
+    leaseId: grant.leaseId,
+    strictSubjects: [...grant.strictSubjects],
+    operation: body.operation ?? 'chat',
+  };
 }
