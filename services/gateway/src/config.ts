@@ -1,5 +1,9 @@
 import { envFlag, envList } from '@flotilla/kernel';
 import { z } from 'zod';
+import { admissionSettings } from './admission/settings.ts';
+import { serverSettings } from './http/settings.ts';
+import { sheddingSettings } from './shedding/settings.ts';
+import { tlsSettings } from './tls/settings.ts';
 
 const flag = (fallback: '0' | '1') => envFlag.prefault(fallback);
 
@@ -8,7 +12,7 @@ export const gatewayConfigSchema = z.object({
   host: z
     .string()
     .default('127.0.0.1')
-    .describe('Address to listen on. 0.0.0.0 opens the API to the network: put TLS in front of it.'),
+    .describe('Address to listen on. 0.0.0.0 opens the API to the network: put TLS in front of it, or set its certificate here.'),
   port: z.coerce
     .number()
     .int()
@@ -66,12 +70,13 @@ export const gatewayConfigSchema = z.object({
     .positive()
     .default(60_000)
     .describe('Milliseconds a call to rag, the router or the orchestrator may take on every other route.'),
-  limitsTimeoutMs: z.coerce
+  moderationTimeoutMs: z.coerce
     .number()
     .int()
     .positive()
-    .default(50)
-    .describe('Milliseconds the rate limiter may take. After that the request passes without it, counted and logged.'),
+    .default(5_000)
+    .describe('Milliseconds the safety service may take for POST /v1/moderations. After that the answer is 503.'),
+  ...admissionSettings,
   maxConcurrentChats: z.coerce
     .number()
     .int()
@@ -114,6 +119,9 @@ export const gatewayConfigSchema = z.object({
     .positive()
     .default(10_000)
     .describe('API keys whose verification is held in memory at most, about 300 bytes each.'),
+  ...serverSettings,
+  ...tlsSettings,
+  ...sheddingSettings,
   accessLog: flag('1').describe('One log line for each request: route, status, duration; never a body or a key.'),
 });
 

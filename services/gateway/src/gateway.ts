@@ -1,5 +1,5 @@
 import type { Bus, Subscription } from '@flotilla/bus';
-import { limits, orchestrator, rag, router } from '@flotilla/contracts';
+import { limits, orchestrator, rag, router, safety } from '@flotilla/contracts';
 import { migrate, type Database } from '@flotilla/database';
 import {
   systemClock,
@@ -9,6 +9,7 @@ import {
   type PlatformFile,
   type Random,
   type Service,
+  type Timer,
 } from '@flotilla/kernel';
 import type { RpcNetwork } from '@flotilla/rpc';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -25,9 +26,14 @@ import type { GatewayConfig } from './config.ts';
 import { followKeyChanges } from './gateway.events.ts';
 import { GatewayModule } from './gateway.module.ts';
 import type { Edge } from './http/edge.ts';
+import { ClientAddress } from './http/client-address.ts';
+import { FailedKeys } from './http/failed-keys.ts';
 import { InFlight } from './http/in-flight.ts';
 import { createHttpAdapter, type EdgeAdapter } from './http/server.ts';
+import { ContentRules } from './rules/content-rules.ts';
+import { AdaptiveShedder } from './shedding/shedder.ts';
 import { ChatSocket } from './routes/chat-socket/chat-socket.ts';
+import { ServerCertificate } from './tls/server-certificate.ts';
 
 export type GatewayPorts = EdgePorts & KeyPorts;
 
@@ -58,12 +64,16 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
   const { rpc, bus, file, clock = systemClock, random = systemRandom } = ports;
   const store = 'keyStore' in ports ? ports.keyStore : databaseKeyStore(ports.database);
   const keys = new ApiKeys({ store, clock, pepper: config.keyPepper, cacheSize: config.keyCacheSize });
+  const admission = new Admission({
+    limiter: rpc.client(limits.LimitsDefinition),
+    ...{ file, clock, random, timeoutMs: config.limitsTimeoutMs, holdMs: config.chatTimeoutMs },
+    ...{ leaseTtlMs: config.leaseTtlMs, leaseRequests: config.leaseRequests },
+  });
+  const rules = new ContentRules({ file, bus, clock, source: undefined, textLimit: config.bodyLimit });
+  const shedder = new AdaptiveShedder({ ...config, clock, random });
   const turns = new Turns({
     orchestrator: rpc.client(orchestrator.OrchestratorDefinition),
-    admission: new Admission({
-      limiter: rpc.client(limits.LimitsDefinition),
-      ...{ file, clock, timeoutMs: config.limitsTimeoutMs },
-    }),
+    ...{ admission, rules, shedder },
     ...{ clock, timeoutMs: config.chatTimeoutMs, maxConcurrent: config.maxConcurrentChats },
   });
 
@@ -71,15 +81,22 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
   let adapter: EdgeAdapter | undefined;
   let app: NestFastifyApplication | undefined;
   let keyChanges: Subscription | undefined;
+  const certificate = ServerCertificate.from(config);
+  let certificateChanges: Timer | undefined;
   let url: string | undefined;
   let ending = false;
 
   const edge: Edge = {
     ...{ config, clock, random, keys, turns, inFlight },
+    clients: new ClientAddress(config.trustedProxies),
+    failedKeys: new FailedKeys(clock, config.failedKeysPerMinute),
+    certificate,
     ending: () => ending,
     orchestrator: rpc.client(orchestrator.OrchestratorDefinition),
     rag: rpc.client(rag.RagDefinition),
     router: rpc.client(router.RouterDefinition),
+    limiter: rpc.client(limits.LimitsDefinition),
+    safety: rpc.client(safety.SafetyDefinition),
     ready: async () => url !== undefined && !ending && ((await ports.ready?.()) ?? true),
     metrics: async () => (await ports.metrics?.()) ?? '',
   };
@@ -101,7 +118,8 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
       socket.attach(adapter.getHttpServer());
       await app.listen(config.port, config.host);
       const { address, port, family } = adapter.getHttpServer().address() as AddressInfo;
-      url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+      certificateChanges = certificate?.follow(adapter.getHttpServer(), clock);
+      url = `${certificate ? 'https' : 'http'}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
     },
     ready: () => url !== undefined && !ending,
     async drain(signal) {
@@ -111,6 +129,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
       server?.close();
       turns.refuse();
       await Promise.all([inFlight.idle(signal), socket.drain(signal)]);
+      await admission.close();
       server?.closeIdleConnections();
     },
     async stop() {
@@ -118,6 +137,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
       url = undefined;
       await keyChanges?.close();
       keyChanges = undefined;
+      certificateChanges?.cancel();
       socket.close();
       adapter?.getHttpServer().closeAllConnections();
       await app?.close();

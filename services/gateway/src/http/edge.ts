@@ -1,9 +1,12 @@
-import type { orchestrator, rag, router } from '@flotilla/contracts';
+import type { limits, orchestrator, rag, router, safety } from '@flotilla/contracts';
 import type { Clock, Random } from '@flotilla/kernel';
 import type { Client } from '@flotilla/rpc';
 import type { ApiKeys } from '../access/api-keys.ts';
 import type { Turns } from '../chat/turns.ts';
 import type { GatewayConfig } from '../config.ts';
+import type { ServerCertificate } from '../tls/server-certificate.ts';
+import type { ClientAddress } from './client-address.ts';
+import type { FailedKeys } from './failed-keys.ts';
 import type { InFlight } from './in-flight.ts';
 
 /** What routes work with. */
@@ -16,7 +19,13 @@ export interface Edge {
   readonly orchestrator: Client<orchestrator.OrchestratorDefinition>;
   readonly rag: Client<rag.RagDefinition>;
   readonly router: Client<router.RouterDefinition>;
+  readonly limiter: Client<limits.LimitsDefinition>;
+  readonly safety: Client<safety.SafetyDefinition>;
   readonly inFlight: InFlight;
+  readonly clients: ClientAddress;
+  readonly failedKeys: FailedKeys;
+  /** Undefined: HTTP in the clear. */
+  readonly certificate: ServerCertificate | undefined;
   /** True from the beginning of the drain: connections are not kept for another request. */
   ending(): boolean;
   /** True while this gateway takes work and what stands behind it is ready. */

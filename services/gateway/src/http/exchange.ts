@@ -21,6 +21,8 @@ export class Exchange {
   readonly publicId: string;
   readonly startedAt: number;
   identity: Identity = nobody;
+  /** The address of the client, as far as it can be believed. */
+  client = '';
   /** Set when the answer was an error, for metrics and the access log. */
   code = '';
   /** The W3C traceparent of its span; undefined while none is recorded. */

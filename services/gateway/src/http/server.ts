@@ -1,12 +1,13 @@
 import { FlotillaError } from '@flotilla/kernel';
-import { logger } from '@flotilla/telemetry';
+import { counter, logger } from '@flotilla/telemetry';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ServerResponse } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { keyOf } from '../access/credentials.ts';
 import { errorShapeOf } from '../routes/error-shapes.ts';
 import { registerRoutes } from '../routes/routes.ts';
+import { ConnectionUse } from './connection-use.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
 import type { Edge } from './edge.ts';
 import { Exchange } from './exchange.ts';
@@ -15,6 +16,7 @@ import { RequestLog } from './request-log.ts';
 import { answerError } from './route.ts';
 import { RouteTable } from './route-table.ts';
 import { sendError, sendNothing } from './send.ts';
+import { serverOptions } from './server-options.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -27,6 +29,12 @@ declare module 'fastify' {
 }
 
 const log = logger('gateway.http');
+
+const dropped = counter({
+  name: 'flotilla_gateway_connections_dropped_total',
+  description: 'Connections closed as they came, because too many were open',
+  unit: '{connection}',
+});
 
 /** Characters of one path parameter; ids of models can be long paths. */
 const longestParameter = 512;
@@ -44,33 +52,24 @@ export class EdgeAdapter extends FastifyAdapter {
 /** Builds the adapter with every route of the public API on its instance. */
 export function createHttpAdapter(edge: Edge): EdgeAdapter {
   const { config } = edge;
-  const begin = (request: FastifyRequest, reply: FastifyReply) =>
-    (request.exchange ??= new Exchange(
+  const begin = (request: FastifyRequest, reply: FastifyReply) => {
+    request.exchange ??= new Exchange(
       reply.raw,
       request.headers['x-request-id'],
       edge.clock,
       edge.random,
       errorShapeOf(request.url),
-    ));
+    );
+    request.exchange.client = edge.clients.of(request.raw);
+    return request.exchange;
+  };
   const adapter = new EdgeAdapter({
     skipMiddie: true,
     multipart: false,
     logger: false,
-    bodyLimit: config.bodyLimit,
     requestIdHeader: false,
     genReqId: () => '',
-    requestTimeout: config.receiveTimeoutMs,
-    keepAliveTimeout: config.keepAliveTimeoutMs,
-    // The last resort against connections on which nothing moves: longer than any answer may stay silent.
-    connectionTimeout: config.chatTimeoutMs + config.stallTimeoutMs,
-    http: {
-      headersTimeout: config.headersTimeoutMs,
-      requestTimeout: config.receiveTimeoutMs,
-      // Node looks at its timeouts only this often; its default of 30 s would lengthen them by as much.
-      connectionsCheckingInterval: Math.min(config.headersTimeoutMs, 1_000),
-      // Java's client offers h2c on every request: what is not a WebSocket is served as the request it also is.
-      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
-    },
+    ...serverOptions(config, edge.certificate),
     routerOptions: { maxParamLength: longestParameter },
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
       reply.hijack();
@@ -79,15 +78,19 @@ export function createHttpAdapter(edge: Edge): EdgeAdapter {
     clientErrorHandler: (error, socket) => refuseConnection(error.code, socket),
   });
   const app: FastifyInstance = adapter.getInstance();
+  const server: Server = adapter.getHttpServer();
+  server.maxConnections = config.maxConnections;
+  server.on('drop', () => dropped.add(1));
   const requestLog = new RequestLog(config.accessLog);
   const table = new RouteTable();
+  const connections = new ConnectionUse(config.maxRequestsPerConnection);
 
   app.decorateRequest('exchange');
   app.addHook('onRequest', (request, reply, done) => {
     const exchange = begin(request, reply);
     requestLog.began();
     edge.inFlight.begin();
-    if (edge.ending()) exchange.headers.push('connection', 'close');
+    if (connections.last(request.raw.socket) || edge.ending()) exchange.headers.push('connection', 'close');
     reply.raw.once('close', () => {
       exchange.close();
       edge.inFlight.end();
@@ -108,7 +111,7 @@ export function createHttpAdapter(edge: Edge): EdgeAdapter {
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, parseJson);
   app.setErrorHandler((error, request, reply) => {
     reply.hijack();
-    answerError(edge, request.exchange, error);
+    answerError(edge, request.exchange, tooManyFailures(edge, request.exchange, error) ?? error);
   });
   // Never reached: the hook above answers before a body is read or looked at.
   app.setNotFoundHandler((request, reply) => answerNotFound(edge, table, request, reply));
@@ -146,12 +149,21 @@ function authenticate(edge: Edge, request: FastifyRequest, done: (error?: Error)
   }
 }
 
+/** What a client is told instead of a failed authentication when its address had too many. */
+function tooManyFailures({ failedKeys }: Edge, exchange: Exchange, error: unknown): FlotillaError | undefined {
+  if (!(error instanceof FlotillaError) || error.code !== 'invalid_api_key') return undefined;
+  const refusal = failedKeys.failed(exchange.client);
+  if (refusal) exchange.headers.push(...refusal.headers);
+  return refusal?.error;
+}
+
 /** Returns true when it was a preflight and is answered. */
 function answerCors({ config, clock }: Edge, request: FastifyRequest, reply: FastifyReply): boolean {
   const { headers, exchange } = request;
   const allowed = corsHeaders(config.corsOrigins, headers.origin);
-  if (allowed) exchange.headers.push(...allowed);
-  if (request.method !== 'OPTIONS' || !allowed || !headers['access-control-request-method']) return false;
+  exchange.headers.push(...allowed);
+  const preflight = request.method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
+  if (!preflight || !allowed.includes('access-control-allow-origin')) return false;
   reply.hijack();
   sendNothing(exchange, clock, preflightHeaders(headers['access-control-request-headers']));
   return true;
@@ -173,9 +185,11 @@ function parseJson(_request: FastifyRequest, body: Buffer, done: (error: Error |
 type Serving = Duplex & { readonly _httpMessage?: ServerResponse | null };
 
 function refuseConnection(code: string | undefined, socket: Serving): void {
+  log.debug('a connection was refused', { code });
+  // Nothing can be said before the handshake is done, and waiting for it is what a slow client wants.
+  if (/^ERR_(SSL|TLS)_/.test(code ?? '')) return void socket.destroy();
   // In the middle of an answer, a second head would be read as part of it.
   const answer = socket._httpMessage?.headersSent ? undefined : rawAnswer(code);
   if (answer && socket.writable) socket.end(answer);
   else socket.destroy();
-  log.debug('a connection was refused', { code });
 }

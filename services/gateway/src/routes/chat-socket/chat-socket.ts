@@ -45,7 +45,12 @@ export class ChatSocket {
   attach(server: Server): void {
     server.on('upgrade', (request, socket, head) => {
       socket.on('error', () => socket.destroy());
-      this.#upgrade(request, socket, head).catch((error: unknown) => refuse(socket, toFlotillaError(error)));
+      this.#upgrade(request, socket, head).catch((error: unknown) => {
+        const failure = toFlotillaError(error);
+        const { failedKeys, clients } = this.edge;
+        const tooMany = failure.code === 'invalid_api_key' ? failedKeys.failed(clients.of(request)) : undefined;
+        refuse(socket, tooMany?.error ?? failure);
+      });
     });
   }
 
