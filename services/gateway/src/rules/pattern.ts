@@ -1,11 +1,16 @@
 import { FlotillaError } from '@flotilla/kernel';
 import { RE2JS, RE2JSException, RE2Set } from 're2js';
 
-/** Instructions one pattern may compile to: what a character of text can cost at worst grows with it. */
-const mostInstructions = 1_000;
+/** Instructions one pattern may compile to. A word of ten letters is 10, a choice among three phrases about 60. */
+const mostInstructions = 500;
 
 /** Bytes of remembered states of one set; beyond it they are found anew, more slowly. */
 const mostStateBytes = 1024 * 1024;
+
+/** How much a pattern adds to what a character of text costs at worst, when the automaton has to keep every way open. */
+export function instructionsOf(pattern: string): number {
+  return RE2JS.compile(pattern).programSize();
+}
 
 /** Why a pattern cannot be a rule; undefined when it can. RE2's syntax: no backreferences and no lookaround. */
 export function refusalOf(pattern: string): string | undefined {
@@ -28,38 +33,17 @@ export function checkPattern(pattern: string): void {
   throw new FlotillaError('invalid_request', message, { details: { param: 'pattern' } });
 }
 
-interface Part {
-  readonly set: RE2Set;
-  /** Of its first pattern, in the order given. */
-  readonly offset: number;
-}
-
 /** Patterns compiled into one automaton that reads a text once, however many they are. All must have passed `refusalOf`. */
 export class PatternSet {
-  readonly #parts: Part[] = [];
+  readonly #set = new RE2Set(RE2Set.UNANCHORED, 0, mostStateBytes);
 
   constructor(patterns: readonly string[]) {
-    this.#add(patterns, 0);
+    for (const pattern of patterns) this.#set.add(pattern);
+    this.#set.compile();
   }
 
-  /** Calls back with the index of each pattern that matches somewhere in the text. */
-  match(text: string, found: (index: number) => void): void {
-    for (const { set, offset } of this.#parts) for (const index of set.match(text)) found(offset + index);
-  }
-
-  /** Patterns that are too large together are compiled in halves. */
-  #add(patterns: readonly string[], offset: number): void {
-    if (patterns.length === 0) return;
-    try {
-      const set = new RE2Set(RE2Set.UNANCHORED, 0, mostStateBytes);
-      for (const pattern of patterns) set.add(pattern);
-      set.compile();
-      this.#parts.push({ set, offset });
-    } catch (error) {
-      if (patterns.length === 1) throw error;
-      const half = patterns.length >>> 1;
-      this.#add(patterns.slice(0, half), offset);
-      this.#add(patterns.slice(half), offset + half);
-    }
+  /** The indexes of the patterns that match somewhere in the text. */
+  match(text: string): readonly number[] {
+    return this.#set.match(text);
   }
 }

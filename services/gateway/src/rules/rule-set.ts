@@ -34,7 +34,7 @@ export class RuleSet {
         if (this.#blocks) throw tooLong(textLimit);
         break;
       }
-      this.#patterns.match(content, (rule) => matched.add(rule));
+      for (const rule of this.#patterns.match(content)) matched.add(rule);
     }
     if (matched.size === 0) return { kind: 'pass', body };
     const found = this.rules.filter((_, index) => matched.has(index));

@@ -5,7 +5,7 @@ import { logger } from '@flotilla/telemetry';
 import { appendAudit } from '../directory/audit.ts';
 import type { Actor } from '../directory/records.ts';
 import type { RuleSource } from './content-rules.ts';
-import { checkPattern } from './pattern.ts';
+import { checkPattern, instructionsOf } from './pattern.ts';
 import type { RuleInput, StoredRule } from './rule.ts';
 
 export interface RuleStoreOptions {
@@ -17,6 +17,8 @@ export interface RuleStoreOptions {
 
 /** Rules one organisation may keep. */
 const mostRules = 200;
+/** Instructions its patterns may compile to together: some 50 ns each for a character, at worst and not as a rule. */
+const mostInstructions = 4_000;
 
 const log = logger('gateway.rules');
 
@@ -60,6 +62,7 @@ export class RuleStore implements RuleSource {
         [orgId, id, kind, pattern, message, enabled, now, mostRules],
       );
       if (!row) throw new FlotillaError('invalid_request', `An organisation has ${mostRules} content rules at most.`);
+      await checkSize(tx, orgId);
       const change = { kind, pattern, message, enabled };
       await this.#note(tx, actor, { action: 'rule.put', target: { kind: 'rule', id }, orgId, change });
       return ruleOf(row);
@@ -94,6 +97,14 @@ export class RuleStore implements RuleSource {
       log.warn('a change of content rules was not announced', { org_id: orgId, code: toFlotillaError(error).code });
     }
   }
+}
+
+async function checkSize(tx: Queryable, orgId: string): Promise<void> {
+  const rules = await read(tx, orgId);
+  const size = rules.reduce((sum, { pattern }) => sum + instructionsOf(pattern), 0);
+  if (size <= mostInstructions) return;
+  const message = `The patterns of this organisation would be too large together (${size} instructions of ${mostInstructions}).`;
+  throw new FlotillaError('invalid_request', `${message} Use smaller repeat counts, or fewer rules.`);
 }
 
 async function read(database: Queryable, orgId: string | undefined): Promise<StoredRule[]> {
