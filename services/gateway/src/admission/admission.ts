@@ -11,8 +11,6 @@ import { LimitReached } from './limit-reached.ts';
 import { LocalLimits } from './local-limits.ts';
 import { boundInputTokens, boundPromptTokens, estimateInputTokens, estimatePromptTokens } from './prompt-estimate.ts';
 
-export { LimitReached } from './limit-reached.ts';
-
 /** Who asks, and when they have left: an exchange, or one chat of a WebSocket. */
 export type Asker = Pick<Exchange, 'caller' | 'identity' | 'signal'>;
 

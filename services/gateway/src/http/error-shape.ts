@@ -30,6 +30,9 @@ export function errorBody(error: FlotillaError): ErrorBody {
   };
 }
 
+/** Milliseconds of a limit that a client may sit out; a day's, a month's or a budget is no matter for a retry. */
+const longestWaitMs = 60_000;
+
 /** Milliseconds after which an overloaded or restarting platform is worth another try. */
 const defaultRetryMs = 1_000;
 
@@ -40,8 +43,8 @@ const defaultRetryMs = 1_000;
 export function errorHeaders(error: FlotillaError): string[] {
   const { http, retry } = error.row;
   const { retryAfterMs } = error.details;
-  // A limit that never frees for a request of this size is not worth a retry.
-  const again = retry && (http !== 429 || retryAfterMs !== undefined);
+  // Nor is a limit worth a retry that never frees for a request of this size.
+  const again = retry && (http !== 429 || (retryAfterMs !== undefined && retryAfterMs <= longestWaitMs));
   const headers = ['x-should-retry', again ? 'true' : 'false'];
   if (http === 401) headers.push('www-authenticate', 'Bearer realm="flotilla"');
   const waitMs = retryAfterMs ?? (http === 503 && again ? defaultRetryMs : undefined);

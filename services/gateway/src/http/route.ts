@@ -1,7 +1,7 @@
 import { toFlotillaError } from '@flotilla/kernel';
 import { recordsSpans, span, traceparent, withRequestId, withTraceparent, type Span } from '@flotilla/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { LimitReached } from '../admission/admission.ts';
+import { LimitReached } from '../admission/limit-reached.ts';
 import { rateHeaders } from '../admission/rate-headers.ts';
 import type { Edge } from './edge.ts';
 import type { Exchange } from './exchange.ts';

@@ -2,7 +2,8 @@ import type { Random } from '@flotilla/kernel';
 import { FlotillaError, toFlotillaError } from '@flotilla/kernel';
 import { span, withRequestId } from '@flotilla/telemetry';
 import type { RawData, WebSocket } from 'ws';
-import type { Identity } from '../../access/api-keys.ts';
+import { needScope } from '../../access/authenticator.ts';
+import type { Identity } from '../../access/identity.ts';
 import { readChatBody } from '../../chat/chat-body.ts';
 import { ChunkRelay } from '../../chat/chunk-relay.ts';
 import type { Frame } from '../../chat/chunks.ts';
@@ -27,7 +28,8 @@ export class ChatSession {
 
   constructor(
     private readonly connection: WebSocket,
-    private readonly identity: Identity,
+    /** Who asks now: what opened the connection may have been revoked since. */
+    private readonly identify: () => Identity | Promise<Identity>,
     private readonly edge: Edge,
     private readonly random: Random,
   ) {
@@ -79,10 +81,13 @@ export class ChatSession {
     const aborter = new AbortController();
     this.#chats.set(id, aborter);
     const requestId = this.random.id('req_');
-    const { identity } = this;
-    const { orgId, userId, keyId, tier } = identity;
-    const asker = { caller: { requestId, orgId, userId, keyId, tier }, identity, signal: aborter.signal };
-    const run = () => this.edge.turns.run(asker, chat, (turn) => this.#relay(id, turn));
+    const run = async () => {
+      const identity = await this.identify();
+      needScope(identity, 'inference');
+      const { orgId, userId, keyId, tier } = identity;
+      const asker = { caller: { requestId, orgId, userId, keyId, tier }, identity, signal: aborter.signal };
+      return this.edge.turns.run(asker, chat, (turn) => this.#relay(id, turn));
+    };
     const attributes = { 'http.route': '/v1/chat/ws', 'flotilla.request_id': requestId };
     withRequestId(requestId, () => span('chat over WebSocket', attributes, run, { kind: 'server' }))
       .catch((error: unknown) => this.#fail(id, toFlotillaError(error)))
