@@ -131,6 +131,14 @@ const modelList: router.Model[] = [
     contextWindow: 8_192,
   },
   { name: 'org/model:7b', capabilities: ['chat'], ready: false, ownedBy: '', createdAt: 0, contextWindow: 0 },
+  {
+    name: 'cuttable',
+    capabilities: ['embeddings', 'dimensions'],
+    ready: true,
+    ownedBy: '',
+    createdAt: 0,
+    contextWindow: 0,
+  },
 ];
 
 const devTier = 'tiers: { dev: { requests_per_minute: 9, tokens_per_minute: 9, default_max_tokens: 77 } }';

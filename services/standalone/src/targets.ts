@@ -16,7 +16,7 @@ const table = {
   'llm-router': { target: routerTarget, needs: ['gpu-fleet-controller'] },
   rag: { target: ragTarget, needs: ['llm-router'] },
   orchestrator: { target: orchestratorTarget, needs: ['safety', 'rag', 'llm-router'] },
-  gateway: { target: gatewayTarget, needs: ['orchestrator', 'rate-limiter', 'rag', 'llm-router'] },
+  gateway: { target: gatewayTarget, needs: ['orchestrator', 'rate-limiter', 'rag', 'llm-router', 'safety'] },
 } as const satisfies Record<string, { target: Target; needs: readonly string[] }>;
 
 export const needs: Needs = Object.fromEntries(Object.entries(table).map(([name, row]) => [name, row.needs]));

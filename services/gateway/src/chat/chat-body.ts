@@ -1,4 +1,5 @@
 import type { chat } from '@flotilla/contracts';
+import { readExtension } from './extension.ts';
 import { invalid, isObject, wrongType, type JsonObject } from './invalid.ts';
 import { readMessages } from './messages.ts';
 import { checkFlag, checkObject, checkText, range, readParameters, tokenCount } from './parameters.ts';
@@ -24,28 +25,20 @@ export interface ChatBody {
 }
 
 const choiceCount = range(1, 8, true);
-const passageCount = range(1, 20, true);
 const longestModel = 256;
-const conversationPattern = /^[A-Za-z0-9._:-]{1,128}$/;
 
 /** Checks a parsed body of a chat. Throws `invalid_request` with the path of the first field that is wrong. */
 export function readChatBody(body: unknown): ChatBody {
   if (!isObject(body)) {
     throw invalid('', `The body must be a JSON object with at least 'model' and 'messages'.`);
   }
-  const { model } = body;
-  if (model === undefined) throw invalid('model', "Missing required parameter: 'model'.");
-  if (typeof model !== 'string') throw wrongType('model', 'a string', model);
-  if (model === '' || model.length > longestModel) {
-    throw invalid('model', `'model' must have 1 to ${longestModel} characters.`);
-  }
+  const model = readModel(body);
   const { messages, mediaParts } = readMessages(body['messages']);
   const choices = optional(body, 'n', choiceCount) ?? 1;
   const stream = optional<boolean>(body, 'stream', checkFlag) ?? false;
   optional(body, 'user', checkText);
   optional(body, 'metadata', checkObject);
   optional(body, 'store', checkFlag);
-  const extension = optional<JsonObject>(body, 'flotilla', checkObject);
   return {
     model,
     messages,
@@ -55,9 +48,17 @@ export function readChatBody(body: unknown): ChatBody {
     choices,
     stream,
     includeUsage: readIncludeUsage(body, stream),
-    conversationId: extension ? readConversationId(extension) : '',
-    retrieval: extension ? readRetrieval(extension['rag']) : undefined,
+    ...readExtension(body['flotilla']),
   };
+}
+
+export function readModel({ model }: JsonObject): string {
+  if (model === undefined) throw invalid('model', "Missing required parameter: 'model'.");
+  if (typeof model !== 'string') throw wrongType('model', 'a string', model);
+  if (model === '' || model.length > longestModel) {
+    throw invalid('model', `'model' must have 1 to ${longestModel} characters.`);
+  }
+  return model;
 }
 
 function optional<T = number>(
@@ -85,28 +86,4 @@ function readIncludeUsage(body: JsonObject, stream: boolean): boolean {
   const include = options['include_usage'] ?? false;
   checkFlag(include, 'stream_options.include_usage');
   return include === true;
-}
-
-function readConversationId(extension: JsonObject): string {
-  const id = extension['conversation_id'] ?? '';
-  const param = 'flotilla.conversation_id';
-  checkText(id, param);
-  if (id !== '' && !conversationPattern.test(id as string)) {
-    throw invalid(param, `'${param}' must have 1 to 128 characters of A-Z a-z 0-9 . _ : -`);
-  }
-  return id as string;
-}
-
-function readRetrieval(rag: unknown): ChatBody['retrieval'] {
-  if (rag === undefined || rag === null || rag === false) return undefined;
-  if (rag === true) return { storeIds: [], limit: 0 };
-  if (!isObject(rag)) throw wrongType('flotilla.rag', 'a boolean or an object', rag);
-  const storeIds = rag['store_ids'] ?? [];
-  if (!Array.isArray(storeIds)) throw wrongType('flotilla.rag.store_ids', 'an array of strings', storeIds);
-  if (storeIds.length > 100) throw invalid('flotilla.rag.store_ids', "'flotilla.rag.store_ids' holds more than 100.");
-  for (const [index, id] of storeIds.entries()) checkText(id, `flotilla.rag.store_ids[${index}]`);
-  const limit = rag['limit'];
-  if (limit === undefined || limit === null) return { storeIds, limit: 0 };
-  passageCount(limit, 'flotilla.rag.limit');
-  return { storeIds, limit: limit as number };
 }

@@ -1,6 +1,6 @@
 import type { limits } from '@flotilla/contracts';
 import type { FlotillaError } from '@flotilla/kernel';
-import { LimitReached } from '../../admission/admission.ts';
+import { LimitReached } from '../../admission/limit-reached.ts';
 import type { ErrorShape } from '../../http/error-shape.ts';
 
 /** Anthropic's error types by HTTP status. */
@@ -45,7 +45,8 @@ export function limitHeaders(states: readonly limits.LimitState[], now: number):
       if (!tightest || state.remaining / state.limit < tightest.remaining / tightest.limit) tightest = state;
     }
     if (!tightest) continue;
-    const { limit, remaining, resetMs } = tightest;
+    const { limit, resetMs } = tightest;
+    const remaining = Math.max(0, Math.floor(tightest.remaining));
     const name = `anthropic-ratelimit-${kind}`;
     const reset = new Date(now + resetMs).toISOString();
     headers.push(`${name}-limit`, `${limit}`, `${name}-remaining`, `${remaining}`, `${name}-reset`, reset);

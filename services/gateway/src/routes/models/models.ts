@@ -2,29 +2,25 @@ import type { router } from '@flotilla/contracts';
 import { FlotillaError } from '@flotilla/kernel';
 import type { FastifyInstance } from 'fastify';
 import type { Edge } from '../../http/edge.ts';
-import type { Exchange } from '../../http/exchange.ts';
 import { jsonHandler } from '../../http/route.ts';
+import { usableModels } from './usable-models.ts';
 
-/** GET /v1/models and /v1/models/{id}; an id may hold slashes. */
+/** GET /v1/models and /v1/models/{id}: those that the key may use; an id may hold slashes, percent-encoded or not. */
 export function models(app: FastifyInstance, edge: Edge): void {
-  const list = async ({ caller, signal }: Exchange) => {
-    const answer = await edge.router.listModels({ caller }, { signal, timeoutMs: edge.config.callTimeoutMs });
-    return answer.models;
-  };
   app.get(
     '/v1/models',
     jsonHandler(edge, async (_request, exchange) => ({
       object: 'list',
-      data: (await list(exchange)).map(modelObject),
+      data: (await usableModels(edge, exchange)).map(modelObject),
     })),
   );
   app.get(
     '/v1/models/*',
     jsonHandler(edge, async ({ params }, exchange) => {
       const name = (params as Record<'*', string>)['*'];
-      const model = (await list(exchange)).find((candidate) => candidate.name === name);
+      const model = (await usableModels(edge, exchange)).find((candidate) => candidate.name === name);
       if (!model) {
-        const message = `The model '${name.slice(0, 256)}' does not exist. GET /v1/models lists those there are.`;
+        const message = `There is no model '${name.slice(0, 256)}' that this key may use. GET /v1/models lists those there are.`;
         throw new FlotillaError('model_not_found', message, { details: { param: 'model' } });
       }
       return modelObject(model);

@@ -1,0 +1,78 @@
+import type { common } from '@flotilla/contracts';
+import type { Answer } from '../../chat/answer.ts';
+import { extension } from '../../chat/chunks.ts';
+
+/** What the client asked for that says how its answer is written. */
+export interface Wishes {
+  /** Show what the model thought. */
+  readonly thinking: boolean;
+}
+
+export const messageId = (turnId: string): string => `msg_${turnId.slice(turnId.indexOf('-') + 1)}`;
+
+/** OpenAI's reasons by Anthropic's names. Engines do not tell a stop sequence from an end of their own. */
+export function stopReason(finishReason: string): string {
+  switch (finishReason) {
+    case 'length':
+      return 'max_tokens';
+    case 'tool_calls':
+      return 'tool_use';
+    case 'content_filter':
+      return 'refusal';
+    default:
+      return 'end_turn';
+  }
+}
+
+/** Anthropic counts what a cache served apart from the rest of the prompt. */
+export function usageOf({ promptTokens, completionTokens, cachedTokens }: common.Usage): object {
+  return {
+    input_tokens: Math.max(0, promptTokens - cachedTokens),
+    output_tokens: completionTokens,
+    cache_read_input_tokens: cachedTokens,
+    cache_creation_input_tokens: 0,
+  };
+}
+
+/** A whole answer as Anthropic's Message. */
+export function messageObject(turnId: string, { choices, model, usage, extras }: Answer, wishes: Wishes): object {
+  const choice = choices[0];
+  const text = (choice?.content ?? '') + (choice?.refusal ?? '');
+  const extra = extension(extras);
+  return {
+    ...{ id: messageId(turnId), type: 'message', role: 'assistant', model },
+    content: [
+      ...(wishes.thinking && choice?.reasoning
+        ? [{ type: 'thinking', thinking: choice.reasoning, signature: '' }]
+        : []),
+      ...(text === '' ? [] : [{ type: 'text', text, citations: null }]),
+      ...toolUses(choice?.toolCallsJson ?? ''),
+    ],
+    ...{ stop_reason: stopReason(choice?.finishReason ?? ''), stop_sequence: null, usage: usageOf(usage) },
+    ...(extra && { flotilla: extra }),
+  };
+}
+
+/** A tool call as OpenAI's engines write it; in a stream a piece of one. */
+export interface ToolCallPiece {
+  index?: number;
+  id?: string;
+  function?: { name?: string; arguments?: string };
+}
+
+function toolUses(json: string): object[] {
+  if (json === '') return [];
+  return (JSON.parse(json) as ToolCallPiece[]).map(({ id, function: called }) => ({
+    ...{ type: 'tool_use', id: id ?? '', name: called?.name ?? '', input: inputOf(called?.arguments) },
+  }));
+}
+
+/** Models write arguments as text, and not always as JSON: then the text itself is handed on. */
+function inputOf(text = ''): unknown {
+  if (text.trim() === '') return {};
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return { arguments: text };
+  }
+}
