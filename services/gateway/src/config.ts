@@ -1,7 +1,10 @@
 import { envFlag, envList } from '@flotilla/kernel';
 import { z } from 'zod';
 import { admissionSettings } from './admission/settings.ts';
+import { accessSettings } from './access/settings.ts';
 import { serverSettings } from './http/settings.ts';
+import { idempotencySettings } from './idempotency/settings.ts';
+import { ruleSettings } from './rules/settings.ts';
 import { sheddingSettings } from './shedding/settings.ts';
 import { tlsSettings } from './tls/settings.ts';
 
@@ -99,29 +102,12 @@ export const gatewayConfigSchema = z.object({
   corsOrigins: envList
     .prefault('')
     .describe('Origins that browsers may call from, comma-separated; `*` for any. Empty: no CORS headers at all.'),
-  devKey: z
-    .string()
-    .min(8)
-    .optional()
-    .describe(
-      'An API key that is put into the database at start, for organisation `default` and tier `dev`. Not for production.',
-    ),
-  keyPepper: z
-    .string()
-    .min(16)
-    .optional()
-    .describe(
-      'Secret that keys the hashes of API keys (HMAC-SHA-256). Changing it makes every stored key unknown. Absent: plain SHA-256.',
-    ),
-  keyCacheSize: z.coerce
-    .number()
-    .int()
-    .positive()
-    .default(10_000)
-    .describe('API keys whose verification is held in memory at most, about 300 bytes each.'),
+  ...accessSettings,
   ...serverSettings,
   ...tlsSettings,
   ...sheddingSettings,
+  ...ruleSettings,
+  ...idempotencySettings,
   accessLog: flag('1').describe('One log line for each request: route, status, duration; never a body or a key.'),
 });
 

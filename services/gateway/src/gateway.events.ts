@@ -1,7 +1,7 @@
 import { keysChanged, type Bus, type Subscription } from '@flotilla/bus';
-import type { ApiKeys } from './access/api-keys.ts';
+import type { Access } from './access/access.ts';
 
-/** A key that changed anywhere is forgotten here. */
-export function followKeyChanges(bus: Bus, keys: ApiKeys): Promise<Subscription> {
-  return bus.subscribe(keysChanged, ({ keyId }) => keys.forget(keyId));
+/** What changed of keys, organisations and tiers anywhere is forgotten here. */
+export function followKeyChanges(bus: Bus, access: Access): Promise<Subscription> {
+  return bus.subscribe(keysChanged, (event) => access.forget(event));
 }

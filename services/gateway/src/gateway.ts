@@ -5,6 +5,7 @@ import {
   systemClock,
   systemRandom,
   type Clock,
+  type Environment,
   type Live,
   type PlatformFile,
   type Random,
@@ -16,21 +17,23 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { NestFactory } from '@nestjs/core';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import { ApiKeys } from './access/api-keys.ts';
-import { putDevKey } from './access/dev-key.ts';
+import { createAccess } from './access/access.ts';
 import { databaseKeyStore } from './access/key-store.database.ts';
 import type { KeyStore } from './access/key-store.ts';
+import { databaseNonceStore } from './access/nonces.ts';
 import { Admission } from './admission/admission.ts';
 import { Turns } from './chat/turns.ts';
 import type { GatewayConfig } from './config.ts';
+import { createDirectory } from './directory/create-directory.ts';
 import { followKeyChanges } from './gateway.events.ts';
 import { GatewayModule } from './gateway.module.ts';
 import type { Edge } from './http/edge.ts';
 import { ClientAddress } from './http/client-address.ts';
 import { FailedKeys } from './http/failed-keys.ts';
 import { InFlight } from './http/in-flight.ts';
-import { createHttpAdapter, type EdgeAdapter } from './http/server.ts';
+import { createHttpAdapter, type EdgeAdapter, type Route } from './http/server.ts';
 import { ContentRules } from './rules/content-rules.ts';
+import { RuleStore } from './rules/rule-store.ts';
 import { AdaptiveShedder } from './shedding/shedder.ts';
 import { ChatSocket } from './routes/chat-socket/chat-socket.ts';
 import { ServerCertificate } from './tls/server-certificate.ts';
@@ -44,6 +47,8 @@ interface EdgePorts {
   rpc: RpcNetwork;
   bus: Bus;
   file: Live<PlatformFile>;
+  /** Holds the secrets that the platform file names. Absent: it holds none. */
+  env?: Environment;
   clock?: Clock;
   random?: Random;
   /** Prometheus text for /metrics. Absent: an empty page. */
@@ -55,21 +60,28 @@ interface EdgePorts {
 export interface Gateway extends Service {
   /** Where it listens, e.g. `http://127.0.0.1:8080`; undefined until it does. */
   readonly url: string | undefined;
+  /** Every route of its API, once it has started. */
+  readonly routes: readonly Route[];
 }
 
 const migrations = path.join(import.meta.dirname, '../prisma/migrations');
 
 /** The public edge: HTTP, SSE and WebSocket on one port. */
 export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gateway {
-  const { rpc, bus, file, clock = systemClock, random = systemRandom } = ports;
+  const { rpc, bus, file, env = {}, clock = systemClock, random = systemRandom } = ports;
+  const database = 'database' in ports ? ports.database : undefined;
   const store = 'keyStore' in ports ? ports.keyStore : databaseKeyStore(ports.database);
-  const keys = new ApiKeys({ store, clock, pepper: config.keyPepper, cacheSize: config.keyCacheSize });
+  const nonces = database && databaseNonceStore(database);
+  const access = createAccess(config, { store, nonces, file, env, clock });
+  const { keys } = access;
+  const directory = database && createDirectory({ database, access, bus, file, clock, random });
   const admission = new Admission({
     limiter: rpc.client(limits.LimitsDefinition),
     ...{ file, clock, random, timeoutMs: config.limitsTimeoutMs, holdMs: config.chatTimeoutMs },
     ...{ leaseTtlMs: config.leaseTtlMs, leaseRequests: config.leaseRequests },
   });
-  const rules = new ContentRules({ file, bus, clock, source: undefined, textLimit: config.bodyLimit });
+  const ruleStore = database && new RuleStore({ database, bus, clock, random });
+  const rules = new ContentRules({ file, bus, clock, source: ruleStore, textLimit: config.ruleTextLimit });
   const shedder = new AdaptiveShedder({ ...config, clock, random });
   const turns = new Turns({
     orchestrator: rpc.client(orchestrator.OrchestratorDefinition),
@@ -87,7 +99,8 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
   let ending = false;
 
   const edge: Edge = {
-    ...{ config, clock, random, keys, turns, inFlight },
+    ...{ config, clock, random, keys, directory, ruleStore, turns, inFlight },
+    access: access.authenticator,
     clients: new ClientAddress(config.trustedProxies),
     failedKeys: new FailedKeys(clock, config.failedKeysPerMinute),
     certificate,
@@ -107,10 +120,14 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
     get url() {
       return url;
     },
+    get routes() {
+      return adapter?.routes ?? [];
+    },
     async start() {
       if ('database' in ports) await migrate(ports.database, { schema: 'gateway', folder: migrations });
-      if (config.devKey) await putDevKey(store, keys, config.devKey);
-      keyChanges = await followKeyChanges(bus, keys);
+      keyChanges = await followKeyChanges(bus, access);
+      await access.start();
+      await rules.start();
       adapter = createHttpAdapter(edge);
       app = await NestFactory.create<NestFastifyApplication>(GatewayModule.with({ keys, turns, socket }), adapter, {
         ...{ logger: false, bodyParser: false, abortOnError: false },
@@ -137,6 +154,8 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
       url = undefined;
       await keyChanges?.close();
       keyChanges = undefined;
+      await access.close();
+      await rules.stop();
       certificateChanges?.cancel();
       socket.close();
       adapter?.getHttpServer().closeAllConnections();

@@ -8,13 +8,14 @@ export const gatewayTarget = {
   name: 'gateway',
   async create(host: Host) {
     const config = readEnvironment(gatewayConfigSchema, 'FLOTILLA_GATEWAY', host.env);
-    const { rpc, bus, file, clock, random } = host;
+    const { rpc, bus, file, env, clock, random } = host;
     const database = await host.database();
     return createGateway(config, {
       rpc,
       bus,
       database,
       file,
+      env,
       clock,
       random,
       metrics: () => host.metrics(),

@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { migrate, openDatabase, type Database } from '@flotilla/database';
 import { expectPrismaAgrees } from '@flotilla/database/testing';
+import { parsePlatformFile } from '@flotilla/kernel';
 import { createFakeClock } from '@flotilla/testkit';
 import path from 'node:path';
 import { ApiKeys } from './api-keys.ts';
 import { databaseKeyStore } from './key-store.database.ts';
 import type { KeyStore } from './key-store.ts';
+import { memoryKeyStore } from './key-store.fixture.ts';
+import { plansOf } from './plans.fixture.ts';
 
 let database: Database;
 beforeAll(async () => {
@@ -23,27 +26,30 @@ async function setUp(pepper?: string) {
   const inner = databaseKeyStore(database);
   const state = { down: false, questions: 0 };
   const store: KeyStore = {
-    put: inner.put,
+    ...inner,
     async find(hash) {
       state.questions += 1;
       if (state.down) throw new Error('connection refused to 10.0.0.1');
       return inner.find(hash);
     },
   };
-  const keys = new ApiKeys({ store, clock, pepper, cacheSize: 100 });
-  await store.put({ id, orgId: 'acme', hash: keys.hash(key), prefix: 'sk-live', name: 'first', tier: 'pro' });
-  return { clock, keys, state };
+  const { plans, file } = plansOf('tiers: { pro: { requests_per_minute: 5 } }');
+  const keys = new ApiKeys({ store, clock, plans, pepper, cacheSize: 100 });
+  const scopes = ['inference'] as const;
+  await store.put({ id, orgId: 'acme', hash: keys.hash(key), prefix: 'sk-live', name: 'first', tier: 'pro', scopes });
+  return { clock, keys, state, file };
 }
 
 const set = (column: string, value: string | null) =>
   database.query(`UPDATE gateway.api_keys SET ${column} = $1::timestamptz WHERE id = '${id}'`, [value]);
 
-beforeEach(() => database.query('DELETE FROM gateway.api_keys'));
+beforeEach(() => database.query('DELETE FROM gateway.api_keys; DELETE FROM gateway.organisations'));
 
 describe('an API key', () => {
   it.each([undefined, 'a pepper of length'])('is recognised (pepper: %s) and never stored', async (pepper) => {
     const { keys } = await setUp(pepper);
-    expect(await keys.verify(key)).toEqual({ orgId: 'acme', userId: '', keyId: id, tier: 'pro' });
+    const expected = { orgId: 'acme', userId: '', keyId: id, tier: 'pro', models: undefined };
+    expect(await keys.verify(key)).toMatchObject({ ...expected, scopes: new Set(['inference']) });
     const rows = await database.query('SELECT * FROM gateway.api_keys');
     expect(JSON.stringify(rows)).not.toContain(key);
   });
@@ -77,6 +83,41 @@ describe('an API key', () => {
     await expect(keys.verify(key)).rejects.toThrow('revoked');
   });
 
+  it('that was forgotten while the store was asked about it is asked about anew', async () => {
+    const { keys, state } = await setUp();
+    const first = Promise.resolve(keys.verify(key)).catch(() => undefined);
+    keys.forget(id);
+    await keys.verify(key);
+    await first;
+    expect(state.questions).toBe(2);
+  });
+
+  it('is refused with its organisation, by the event that names only that', async () => {
+    const { keys } = await setUp();
+    await keys.verify(key);
+    await database.query(`UPDATE gateway.organisations SET disabled_at = now() WHERE id = 'acme'`);
+    keys.forget('', 'another');
+    expect(keys.verify(key)).toMatchObject({ orgId: 'acme' });
+    keys.forget('', 'acme');
+    await expect(keys.verify(key)).rejects.toMatchObject({ code: 'permission_denied' });
+  });
+
+  it('that must sign is not taken as a bearer', async () => {
+    const { keys } = await setUp();
+    await database.query(`UPDATE gateway.api_keys SET require_signature = true`);
+    await expect(keys.verify(key)).rejects.toThrow('signed request');
+    expect(await keys.verifyId(id)).toMatchObject({ keyId: id });
+  });
+
+  it('has the limits its tier has now, without a question to the database', async () => {
+    const { keys, file, state } = await setUp();
+    const limit = async () => (await keys.verify(key)).plan.subjects[0]!.requestsPerMinute;
+    expect(await limit()).toBe(5);
+    file.set(parsePlatformFile('tiers: { pro: { requests_per_minute: 6 } }'));
+    expect(await limit()).toBe(6);
+    expect(state.questions).toBe(1);
+  });
+
   it('expires at its time, also while it is remembered', async () => {
     const { keys, clock } = await setUp();
     await set('expires_at', new Date(clock.now() + 1_000).toISOString());
@@ -98,8 +139,9 @@ describe('an API key', () => {
 
   it('is not waited for longer than two seconds when the database hangs', async () => {
     const clock = createFakeClock();
-    const store: KeyStore = { put: async () => undefined, find: () => new Promise(() => undefined) };
-    const answer = new ApiKeys({ store, clock, pepper: undefined, cacheSize: 1 }).verify(key);
+    const store: KeyStore = { ...memoryKeyStore(), find: () => new Promise(() => undefined) };
+    const { plans } = plansOf('');
+    const answer = new ApiKeys({ store, clock, plans, pepper: undefined, cacheSize: 1 }).verify(key);
     clock.advance(2_000);
     await expect(answer).rejects.toMatchObject({ code: 'unavailable' });
     expect(clock.pending).toBe(0);

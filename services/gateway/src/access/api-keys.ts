@@ -1,45 +1,39 @@
-import type { Clock } from '@flotilla/kernel';
-import { FlotillaError } from '@flotilla/kernel';
+import { FlotillaError, type Clock } from '@flotilla/kernel';
 import { createHmac, hash } from 'node:crypto';
-import { KeyCache } from './key-cache.ts';
+import type { Identity } from './identity.ts';
 import type { KeyRecord, KeyStore } from './key-store.ts';
-
-/** Who a key speaks for: a Caller without its request. */
-export interface Identity {
-  readonly orgId: string;
-  readonly userId: string;
-  readonly keyId: string;
-  readonly tier: string;
-}
+import { refuseDisabled } from './members.ts';
+import type { Plans } from './plans.ts';
+import { Remembered } from './remembered.ts';
 
 export interface ApiKeysOptions {
   store: KeyStore;
   clock: Clock;
+  plans: Plans;
   pepper: string | undefined;
   /** Entries of the cache at most. */
   cacheSize: number;
 }
 
-/** An event invalidates at once; these bound the time when the event is lost. */
-const lifetimes = { foundMs: 30_000, absentMs: 5_000, graceMs: 600_000 };
-
 /** Keys whose hash is kept; then all are forgotten. */
 const digestsKept = 1_000;
 
-/** Milliseconds the store may take for one key. */
-const findTimeoutMs = 2_000;
+interface Known {
+  readonly record: KeyRecord;
+  identity: Identity;
+  /** Of the plans that the identity's is one of. */
+  version: number;
+}
 
 /** Recognises API keys. Answers at once for a key it remembers. */
 export class ApiKeys {
-  readonly #cache: KeyCache<{ record: KeyRecord; identity: Identity }>;
-  /** One question to the store for each hash, however many ask. */
-  readonly #asking = new Map<string, Promise<Identity>>();
+  readonly #remembered: Remembered<Known>;
   /** Hashes of keys seen lately: hashing costs as much as checking a whole body. */
   readonly #digests = new Map<string, string>();
-  #generation = 0;
 
   constructor(private readonly options: ApiKeysOptions) {
-    this.#cache = new KeyCache(options.cacheSize, lifetimes);
+    const { clock, cacheSize: size } = options;
+    this.#remembered = new Remembered({ clock, size, unavailable: 'API keys cannot be checked right now.' });
   }
 
   hash(key: string): string {
@@ -55,63 +49,61 @@ export class ApiKeys {
 
   /**
    * The identity of a key; synchronous when it is remembered. Throws (or rejects with) `invalid_api_key`, or `unavailable`
-   * when the key is not remembered and the store is down: "I cannot know" is not "no".
+   * when the key is not remembered and the store is down.
    */
   verify(key: string | undefined): Identity | Promise<Identity> {
     if (key === undefined) throw new FlotillaError('invalid_api_key');
     const digest = this.hash(key);
-    const cached = this.#cache.get(digest, this.options.clock.monotonic());
-    if (cached?.state === 'fresh') return this.#admit(cached.value);
-    let asking = this.#asking.get(digest);
-    if (!asking) {
-      asking = this.#ask(digest, cached?.value).finally(() => this.#asking.delete(digest));
-      this.#asking.set(digest, asking);
+    const known = this.#remembered.get(digest, () => this.#find(() => this.options.store.find(digest)));
+    return known instanceof Promise ? known.then((found) => this.#bearer(found)) : this.#bearer(known);
+  }
+
+  /** The identity of a key that proved itself by a signature. */
+  verifyId(keyId: string): Identity | Promise<Identity> {
+    const known = this.#remembered.get(`id:${keyId}`, () => this.#find(() => this.options.store.findById(keyId)));
+    return known instanceof Promise ? known.then((found) => this.#admit(found)) : this.#admit(known);
+  }
+
+  /** With an empty id: every key of the organisation; with neither: all. */
+  forget(keyId: string, orgId = ''): void {
+    this.#remembered.forget(
+      ({ record }) => (keyId === '' || record.id === keyId) && (orgId === '' || record.orgId === orgId),
+    );
+  }
+
+  async #find(ask: () => Promise<KeyRecord | undefined>): Promise<Known | undefined> {
+    const record = await ask();
+    return record && { record, identity: this.#identity(record), version: this.options.plans.version };
+  }
+
+  #bearer(known: Known | undefined): Identity {
+    if (known?.record.requireSignature) {
+      throw new FlotillaError(
+        'invalid_api_key',
+        'This API key is taken with a signed request only. See the guide on identity.',
+      );
     }
-    return asking;
+    return this.#admit(known);
   }
 
-  forget(keyId: string): void {
-    this.#generation += 1;
-    this.#cache.forget(({ record }) => record.id === keyId);
-  }
-
-  async #ask(digest: string, stale: { record: KeyRecord; identity: Identity } | undefined): Promise<Identity> {
-    const generation = this.#generation;
-    let record: KeyRecord | undefined;
-    try {
-      record = await this.#find(digest);
-    } catch (cause) {
-      if (stale) return this.#admit(stale);
-      throw new FlotillaError('unavailable', 'API keys cannot be checked right now.', { cause });
-    }
-    const found = record && { record, identity: identityOf(record) };
-    // A change announced while the question was under way may not be in its answer.
-    if (generation === this.#generation) this.#cache.set(digest, found, this.options.clock.monotonic());
-    return this.#admit(found);
-  }
-
-  /** A store that hangs is a store that is down. */
-  #find(digest: string): Promise<KeyRecord | undefined> {
-    return new Promise((resolve, reject) => {
-      const timer = this.options.clock.after(findTimeoutMs, () => reject(new FlotillaError('deadline_exceeded')));
-      this.options.store
-        .find(digest)
-        .then(resolve, reject)
-        .finally(() => timer.cancel());
-    });
-  }
-
-  #admit(found: { record: KeyRecord; identity: Identity } | undefined): Identity {
-    if (!found) throw new FlotillaError('invalid_api_key', 'This API key is not valid.');
-    const { revokedAt, expiresAt } = found.record;
+  #admit(known: Known | undefined): Identity {
+    if (!known) throw new FlotillaError('invalid_api_key', 'This API key is not valid.');
+    const { revokedAt, expiresAt } = known.record;
     if (revokedAt !== undefined) throw new FlotillaError('invalid_api_key', 'This API key was revoked.');
     if (expiresAt !== undefined && this.options.clock.now() >= expiresAt) {
       throw new FlotillaError('invalid_api_key', 'This API key has expired.');
     }
-    return found.identity;
+    refuseDisabled(known.record);
+    const { version } = this.options.plans;
+    if (known.version !== version) {
+      known.identity = this.#identity(known.record);
+      known.version = version;
+    }
+    return known.identity;
   }
-}
 
-function identityOf({ orgId, userId, id, tier }: KeyRecord): Identity {
-  return { orgId, userId, keyId: id, tier };
+  #identity(record: KeyRecord): Identity {
+    const { orgId, userId, id, tier, scopes, models } = record;
+    return { orgId, userId, keyId: id, tier, scopes, models, plan: this.options.plans.plan(record, record) };
+  }
 }

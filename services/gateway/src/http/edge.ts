@@ -2,8 +2,11 @@ import type { limits, orchestrator, rag, router, safety } from '@flotilla/contra
 import type { Clock, Random } from '@flotilla/kernel';
 import type { Client } from '@flotilla/rpc';
 import type { ApiKeys } from '../access/api-keys.ts';
+import type { Authenticator } from '../access/authenticator.ts';
 import type { Turns } from '../chat/turns.ts';
 import type { GatewayConfig } from '../config.ts';
+import type { Directory } from '../directory/directory.ts';
+import type { RuleStore } from '../rules/rule-store.ts';
 import type { ServerCertificate } from '../tls/server-certificate.ts';
 import type { ClientAddress } from './client-address.ts';
 import type { FailedKeys } from './failed-keys.ts';
@@ -15,6 +18,11 @@ export interface Edge {
   readonly clock: Clock;
   readonly random: Random;
   readonly keys: ApiKeys;
+  readonly access: Authenticator;
+  /** Undefined: keys come from elsewhere and cannot be changed here. */
+  readonly directory: Directory | undefined;
+  /** As the directory. */
+  readonly ruleStore: RuleStore | undefined;
   readonly turns: Turns;
   readonly orchestrator: Client<orchestrator.OrchestratorDefinition>;
   readonly rag: Client<rag.RagDefinition>;

@@ -2,13 +2,16 @@ import type { common } from '@flotilla/contracts';
 import type { Clock, Random } from '@flotilla/kernel';
 import { FlotillaError } from '@flotilla/kernel';
 import type { ServerResponse } from 'node:http';
-import type { Identity } from '../access/api-keys.ts';
+import type { Identity } from '../access/identity.ts';
 import { openAiErrors, type ErrorShape } from './error-shape.ts';
 
 const acceptable = /^[A-Za-z0-9._-]{1,128}$/;
 
 /** Anybody before a key said who. */
-const nobody: Identity = { orgId: '', userId: '', keyId: '', tier: '' };
+const nobody: Identity = {
+  ...{ orgId: '', userId: '', keyId: '', tier: '', scopes: new Set(), models: undefined },
+  plan: { subjects: [], mode: 'strict', defaultMaxTokens: 1, priority: 'batch' },
+};
 
 /** One public request and its answer. */
 export class Exchange {
@@ -21,6 +24,8 @@ export class Exchange {
   readonly publicId: string;
   readonly startedAt: number;
   identity: Identity = nobody;
+  /** What the body of a signed request must hash to, until it was held against that. */
+  bodyDigest: string | undefined;
   /** The address of the client, as far as it can be believed. */
   client = '';
   /** Set when the answer was an error, for metrics and the access log. */

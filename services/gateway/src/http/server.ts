@@ -4,7 +4,10 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { keyOf } from '../access/credentials.ts';
+import { needScope } from '../access/authenticator.ts';
+import type { Identity, Scope } from '../access/identity.ts';
+import { signedDigest } from '../access/request-signing.ts';
+import { checkSignedBody, refuseUncheckedBody } from '../access/signed-body.ts';
 import { errorShapeOf } from '../routes/error-shapes.ts';
 import { registerRoutes } from '../routes/routes.ts';
 import { ConnectionUse } from './connection-use.ts';
@@ -25,6 +28,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** True: served without a key. */
     open?: boolean;
+    /** What a credential must be allowed to; absent: `inference`. */
+    scope?: Scope;
   }
 }
 
@@ -39,8 +44,19 @@ const dropped = counter({
 /** Characters of one path parameter; ids of models can be long paths. */
 const longestParameter = 512;
 
+export interface Route {
+  readonly method: string;
+  /** As Fastify has it. */
+  readonly url: string;
+  /** What a credential must be allowed to; undefined: the route is open. */
+  readonly scope: Scope | undefined;
+}
+
 /** Nest's Fastify adapter, whose errors are OpenAI's: Nest's own handlers for errors and unknown URLs are not installed. */
 export class EdgeAdapter extends FastifyAdapter {
+  /** Every route there is. */
+  readonly routes: Route[] = [];
+
   override setErrorHandler(): never {
     return undefined as never;
   }
@@ -104,8 +120,17 @@ export function createHttpAdapter(edge: Edge): EdgeAdapter {
     authenticate(edge, request, done);
   });
 
-  app.addHook('onRoute', ({ method, url }) => {
-    for (const name of [method].flat()) if (name !== 'HEAD') table.add(name, url);
+  app.addHook('preValidation', ({ exchange, raw }, _reply, done) => {
+    refuseUncheckedBody(exchange, raw);
+    done();
+  });
+  app.addHook('onRoute', ({ method, url, config }) => {
+    const scope = config?.open ? undefined : (config?.scope ?? 'inference');
+    for (const name of [method].flat()) {
+      if (name === 'HEAD') continue;
+      table.add(name, url);
+      adapter.routes.push({ method: name, url, scope });
+    }
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, parseJson);
@@ -135,18 +160,21 @@ function answerNotFound({ clock }: Edge, table: RouteTable, request: FastifyRequ
 /** A remembered key takes no turn of the event loop. */
 function authenticate(edge: Edge, request: FastifyRequest, done: (error?: Error) => void): void {
   try {
-    const identity = edge.keys.verify(keyOf(request.headers));
+    const identity = edge.access.identify(request.raw);
     if (!(identity instanceof Promise)) {
-      request.exchange.identity = identity;
+      admit(request, identity);
       return done();
     }
-    identity.then((known) => {
-      request.exchange.identity = known;
-      done();
-    }, done);
+    identity.then((known) => admit(request, known)).then(() => done(), done);
   } catch (error) {
     done(error as Error);
   }
+}
+
+function admit({ exchange, headers, routeOptions }: FastifyRequest, identity: Identity): void {
+  exchange.identity = identity;
+  exchange.bodyDigest = signedDigest(headers);
+  needScope(identity, routeOptions.config.scope ?? 'inference');
 }
 
 /** What a client is told instead of a failed authentication when its address had too many. */
@@ -169,9 +197,14 @@ function answerCors({ config, clock }: Edge, request: FastifyRequest, reply: Fas
   return true;
 }
 
-function parseJson(_request: FastifyRequest, body: Buffer, done: (error: Error | null, value?: unknown) => void): void {
-  if (body.length === 0) return done(null, undefined);
+function parseJson(request: FastifyRequest, body: Buffer, done: (error: Error | null, value?: unknown) => void): void {
   let value: unknown;
+  try {
+    checkSignedBody(request.exchange, body);
+  } catch (error) {
+    return done(error as Error);
+  }
+  if (body.length === 0) return done(null, undefined);
   try {
     value = JSON.parse(body.toString());
   } catch {

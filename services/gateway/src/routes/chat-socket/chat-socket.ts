@@ -4,7 +4,8 @@ import { gauge, logger } from '@flotilla/telemetry';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { bearerProtocol, keyOfUpgrade } from '../../access/credentials.ts';
+import { needScope } from '../../access/authenticator.ts';
+import { bearerProtocol } from '../../access/credentials.ts';
 import type { Edge } from '../../http/edge.ts';
 import { errorBody, errorHeaders } from '../../http/error-shape.ts';
 import { ChatSession } from './chat-session.ts';
@@ -70,10 +71,11 @@ export class ChatSocket {
     if (url !== path) throw new FlotillaError('unknown_url', `There is no WebSocket at this URL; try ${path}.`);
     if (this.#refusing) throw new FlotillaError('unavailable', 'This gateway is shutting down. Try again.');
     if (this.#sessions.size >= this.edge.config.maxSockets) throw new FlotillaError('overloaded');
-    const identity = await this.edge.keys.verify(keyOfUpgrade(request.headers));
+    const { identity, recheck } = await this.edge.access.identifyUpgrade(request);
+    needScope(identity, 'inference');
     if (socket.destroyed) return;
     this.#server.handleUpgrade(request, socket, head, (connection) => {
-      const session = new ChatSession(connection, identity, this.edge, this.random);
+      const session = new ChatSession(connection, recheck, this.edge, this.random);
       this.#begin(session, connection);
     });
   }

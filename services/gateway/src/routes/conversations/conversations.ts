@@ -4,12 +4,15 @@ import { citationObject, usageObject } from '../../chat/chunks.ts';
 import type { Edge } from '../../http/edge.ts';
 import { jsonHandler } from '../../http/route.ts';
 
+const needsFiles = { config: { scope: 'files' } } as const;
+
 type ById = FastifyRequest<{ Params: { id: string } }>;
 
 /** GET /v1/conversations/{id}: the turns of a conversation, oldest first, with messages as the chat API has them. */
 export function conversations(app: FastifyInstance, edge: Edge): void {
   app.get(
     '/v1/conversations/:id',
+    needsFiles,
     jsonHandler(edge, async ({ params }: ById, { caller, signal }) => {
       const request = { caller, conversationId: params.id };
       const options = { signal, timeoutMs: edge.config.callTimeoutMs };

@@ -7,6 +7,8 @@ import { page } from '../../http/paging.ts';
 import { jsonHandler } from '../../http/route.ts';
 import { readUpload } from './upload.ts';
 
+const needsFiles = { config: { scope: 'files' } } as const;
+
 type ById = FastifyRequest<{ Params: { id: string } }>;
 
 /** POST, GET /v1/files; GET, DELETE /v1/files/{id} */
@@ -20,6 +22,7 @@ export function files(app: FastifyInstance, edge: Edge): void {
     });
     form.post(
       '/v1/files',
+      needsFiles,
       jsonHandler(edge, async (request, { caller, signal }) => {
         const upload = await readUpload(request);
         return fileObject(await edge.rag.createFile({ caller, ...upload }, { timeoutMs, signal }));
@@ -28,6 +31,7 @@ export function files(app: FastifyInstance, edge: Edge): void {
   });
   app.get(
     '/v1/files',
+    needsFiles,
     jsonHandler(edge, async ({ query }, { caller, signal }) => {
       const { files } = await edge.rag.listFiles({ caller }, { timeoutMs, signal });
       const { purpose } = query as { purpose?: unknown };
@@ -37,12 +41,14 @@ export function files(app: FastifyInstance, edge: Edge): void {
   );
   app.get(
     '/v1/files/:id',
+    needsFiles,
     jsonHandler(edge, async ({ params }: ById, { caller, signal }) =>
       fileObject(await edge.rag.getFile({ caller, fileId: params.id }, { timeoutMs, signal })),
     ),
   );
   app.delete(
     '/v1/files/:id',
+    needsFiles,
     jsonHandler(edge, async ({ params }: ById, { caller, signal }) => {
       const { deleted } = await edge.rag.deleteFile({ caller, fileId: params.id }, { timeoutMs, signal });
       if (!deleted) throw new FlotillaError('not_found', `There is no file '${params.id}'.`);

@@ -8,6 +8,8 @@ import { parse } from '../../http/parse.ts';
 import { jsonHandler } from '../../http/route.ts';
 import { passageObject, storeFileObject, storeObject } from './shapes.ts';
 
+const needsFiles = { config: { scope: 'files' } } as const;
+
 type InStore = FastifyRequest<{ Params: { id: string; fileId: string } }>;
 
 /** Each file is indexed before the answer: more would outlast the patience of clients. */
@@ -43,6 +45,7 @@ export function vectorStores(app: FastifyInstance, edge: Edge): void {
 
   app.post(
     '/v1/vector_stores',
+    needsFiles,
     jsonHandler(edge, async ({ body }, exchange) => {
       const { name, file_ids: fileIds } = parse(createSchema, body ?? {});
       const { caller } = exchange;
@@ -54,6 +57,7 @@ export function vectorStores(app: FastifyInstance, edge: Edge): void {
   );
   app.get(
     '/v1/vector_stores',
+    needsFiles,
     jsonHandler(edge, async ({ query }, exchange) => {
       const { stores } = await rag.listStores({ caller: exchange.caller }, options(exchange));
       return page(stores, query, storeObject);
@@ -61,10 +65,12 @@ export function vectorStores(app: FastifyInstance, edge: Edge): void {
   );
   app.get(
     '/v1/vector_stores/:id',
+    needsFiles,
     jsonHandler(edge, async ({ params }: InStore, exchange) => storeObject(await storeOf(params.id, exchange))),
   );
   app.delete(
     '/v1/vector_stores/:id',
+    needsFiles,
     jsonHandler(edge, async ({ params }: InStore, exchange) => {
       const { deleted } = await rag.deleteStore({ caller: exchange.caller, storeId: params.id }, options(exchange));
       if (!deleted) throw new FlotillaError('not_found', `There is no vector store '${params.id}'.`);
@@ -73,6 +79,7 @@ export function vectorStores(app: FastifyInstance, edge: Edge): void {
   );
   app.post(
     '/v1/vector_stores/:id/files',
+    needsFiles,
     jsonHandler(edge, async ({ params, body }: InStore, exchange) => {
       const { file_id: fileId } = parse(addFileSchema, body);
       const request = { caller: exchange.caller, storeId: params.id, fileId };
@@ -81,12 +88,14 @@ export function vectorStores(app: FastifyInstance, edge: Edge): void {
   );
   app.get(
     '/v1/vector_stores/:id/files',
+    needsFiles,
     jsonHandler(edge, async ({ params, query }: InStore, exchange) =>
       page(await filesOf(params.id, exchange), query, storeFileObject),
     ),
   );
   app.get(
     '/v1/vector_stores/:id/files/:fileId',
+    needsFiles,
     jsonHandler(edge, async ({ params }: InStore, exchange) => {
       const file = (await filesOf(params.id, exchange)).find(({ fileId }) => fileId === params.fileId);
       if (!file) throw new FlotillaError('not_found', `There is no file '${params.fileId}' in '${params.id}'.`);
@@ -95,6 +104,7 @@ export function vectorStores(app: FastifyInstance, edge: Edge): void {
   );
   app.post(
     '/v1/vector_stores/:id/search',
+    needsFiles,
     jsonHandler(edge, async ({ params, body }: InStore, exchange) => {
       const { query, max_num_results: limit } = parse(searchSchema, body);
       await storeOf(params.id, exchange);
