@@ -6,7 +6,7 @@ export const rateLimiterConfigSchema = z.object({
     .string()
     .optional()
     .describe(
-      'Redis that holds the buckets, e.g. redis://127.0.0.1:6379/0; FLOTILLA_REDIS_URL when it is the platform’s one. A secret when it holds a password. Neither: the memory of this process, which counts alone: with several replicas each would admit the whole limit.',
+      'Redis that holds the counters, e.g. redis://127.0.0.1:6379/0; FLOTILLA_REDIS_URL when it is the platform’s one. A secret when it holds a password. Neither: the memory of this process, which counts alone: with several replicas each would admit the whole limit.',
     ),
   redisCommandTimeoutMs: z.coerce
     .number()
@@ -22,7 +22,7 @@ export const rateLimiterConfigSchema = z.object({
     .min(60_000)
     .default(900_000)
     .describe(
-      'Milliseconds a reservation, and then the mark that it was settled, are remembered. Longer than the longest generation, or its unused tokens are not returned.',
+      'Milliseconds a reservation, and then the mark that it was settled, are remembered, and that a lease nobody returned waits for its last requests. Longer than the longest generation, or its unused tokens are not returned.',
     ),
   maxReservations: z.coerce
     .number()
@@ -32,24 +32,6 @@ export const rateLimiterConfigSchema = z.object({
     .describe(
       'Reservations the memory store remembers (about 300 bytes each). Above it the oldest are forgotten and stay charged as reserved.',
     ),
-  defaultRequestsPerMinute: z.coerce
-    .number()
-    .int()
-    .positive()
-    .default(600)
-    .describe('Requests per minute of a key whose tier the configuration file does not name.'),
-  defaultTokensPerMinute: z.coerce
-    .number()
-    .int()
-    .positive()
-    .default(1_000_000)
-    .describe('Tokens per minute of a key whose tier the configuration file does not name.'),
-  defaultMaxTokens: z.coerce
-    .number()
-    .int()
-    .positive()
-    .default(4096)
-    .describe('Output tokens reserved for a request that names no maximum, for such a tier.'),
 });
 
 export type RateLimiterConfig = z.infer<typeof rateLimiterConfigSchema>;

@@ -2,12 +2,17 @@ export { rateLimiterConfigSchema, rateLimiterDefaults, type RateLimiterConfig } 
 export type {
   Decision,
   Dimension,
-  DimensionState,
-  KeyLimits,
+  LeaseGrant,
+  LeaseOrder,
+  LeaseReturn,
+  LimitState,
   LimitStore,
   Reservation,
   Settlement,
+  Subject,
+  SubjectLimits,
 } from './limit-store.ts';
+export { Limiter, type LimiterOptions, type PeriodSeed } from './limiter.ts';
 export { createRateLimiter, type RateLimiterPorts } from './rate-limiter.ts';
 export { rateLimiterTarget } from './host-target.ts';
 export { MemoryLimitStore, type MemoryLimitStoreOptions } from './store.memory.ts';

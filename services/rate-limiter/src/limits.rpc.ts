@@ -1,53 +1,79 @@
-import { limits, type common } from '@flotilla/contracts';
+import { limits } from '@flotilla/contracts';
 import { FlotillaError } from '@flotilla/kernel';
 import { RpcController, type Handlers } from '@flotilla/rpc';
+import { Inject } from '@nestjs/common';
 import { WINDOW_MS } from './bucket.ts';
-import type { Dimension, DimensionState } from './limit-store.ts';
+import { DAY_MS } from './calendar.ts';
+import type { Ledger } from './ledger/ledger.ts';
+import type { Dimension, LimitState } from './limit-store.ts';
 import { Limiter } from './limiter.ts';
+import { leaseOf, reservationOf, settlementOf, whole } from './wire.ts';
+
+/** What `GetUsage` needs of the ledger. */
+export type UsageSource = Pick<Ledger, 'usage'>;
+export const USAGE_SOURCE = 'UsageSource';
 
 @RpcController(limits.LimitsDefinition)
 export class LimitsRpc implements Handlers<typeof limits.LimitsDefinition> {
   private readonly limiter: Limiter;
+  private readonly ledger: UsageSource;
 
-  constructor(limiter: Limiter) {
+  constructor(limiter: Limiter, @Inject(USAGE_SOURCE) ledger: UsageSource) {
     this.limiter = limiter;
+    this.ledger = ledger;
   }
 
-  async reserve({ caller, promptTokens, outputTokens }: limits.ReserveRequest): Promise<limits.ReserveResponse> {
-    const answer = await this.limiter.reserve(required(caller), promptTokens, outputTokens);
-    const { decision } = answer;
+  async reserve(request: limits.ReserveRequest): Promise<limits.ReserveResponse> {
+    const decision = await this.limiter.reserve(reservationOf(request));
     return {
       allowed: decision.allowed,
       grantedOutputTokens: decision.grantedOutputTokens,
-      limits: [
-        stateOf('requests_per_minute', answer.limits.requestsPerMinute, decision.requests),
-        stateOf('tokens_per_minute', answer.limits.tokensPerMinute, decision.tokens),
-      ],
-      refusedBy: decision.refusedBy ?? '',
-      retryAfterMs: uint32(decision.retryAfterMs),
+      limits: decision.states.map(stateOf),
+      refusedBy: decision.refusedBy?.dimension ?? '',
+      refusedScope: decision.refusedBy?.subject.kind ?? '',
+      retryAfterMs: decision.retryAfterMs,
     };
   }
 
-  async settle({ caller, usage }: limits.SettleRequest): Promise<limits.SettleResponse> {
-    return { settled: await this.limiter.settle(required(caller), tokensOf(usage)) };
+  async settle({ caller, usage, costMicros }: limits.SettleRequest): Promise<limits.SettleResponse> {
+    return { settled: await this.limiter.settle(settlementOf(caller, usage, costMicros)) };
+  }
+
+  async lease(request: limits.LeaseRequest): Promise<limits.LeaseResponse> {
+    const grant = await this.limiter.lease(leaseOf(request));
+    return { requests: grant.requests, tokens: grant.tokens, limits: grant.states.map(stateOf) };
+  }
+
+  async returnLease(request: limits.ReturnLeaseRequest): Promise<limits.ReturnLeaseResponse> {
+    const { leaseId, orgId, requestsUsed, tokensPromised } = request;
+    if (!leaseId || !orgId) throw new FlotillaError('invalid_request', 'The call names no lease or no organisation.');
+    const back = { leaseId, orgId, requestsUsed, tokensPromised: whole('tokens_promised', tokensPromised) };
+    return { returned: await this.limiter.returnLease(back) };
+  }
+
+  getUsage(request: limits.GetUsageRequest): Promise<limits.GetUsageResponse> {
+    return this.ledger.usage(request);
   }
 }
 
-export function required(caller: common.Caller | undefined): common.Caller {
-  if (!caller) throw new FlotillaError('invalid_request', 'The call names no caller.');
-  return caller;
-}
+/** Milliseconds of the window that a limit is stated for; a month has those of its longest. */
+const windowMs: Readonly<Record<Dimension, number>> = {
+  requests_per_minute: WINDOW_MS,
+  tokens_per_minute: WINDOW_MS,
+  requests_per_day: DAY_MS,
+  tokens_per_week: 7 * DAY_MS,
+  tokens_per_month: 31 * DAY_MS,
+  budget_micros_per_month: 31 * DAY_MS,
+  concurrent_requests: 0,
+};
 
-/** Cached prompt tokens count: they are part of the prompt. */
-export function tokensOf(usage: common.Usage | undefined): number {
-  return usage ? usage.promptTokens + usage.completionTokens : 0;
-}
-
-function stateOf(name: Dimension, limit: number, { remaining, resetMs }: DimensionState): limits.LimitState {
-  return { name, limit, remaining, resetMs: uint32(resetMs), windowMs: WINDOW_MS };
-}
-
-/** After a large overuse a bucket may take longer to leak than uint32 milliseconds (49 days) can say. */
-function uint32(value: number): number {
-  return Math.min(value, 2 ** 32 - 1);
+function stateOf({ subject, dimension, remaining, resetMs }: LimitState): limits.LimitState {
+  return {
+    name: dimension,
+    limit: subject.limits[dimension],
+    remaining,
+    resetMs,
+    windowMs: windowMs[dimension],
+    scope: subject.kind,
+  };
 }

@@ -1,32 +1,27 @@
 import type { Bus, Subscription } from '@flotilla/bus';
-import {
-  systemClock,
-  systemRandom,
-  type Clock,
-  type Live,
-  type PlatformFile,
-  type Random,
-  type Service,
-} from '@flotilla/kernel';
+import { FlotillaError, systemClock, systemRandom, type Clock, type Random, type Service } from '@flotilla/kernel';
 import { nestService, type RpcNetwork } from '@flotilla/rpc';
 import { logger } from '@flotilla/telemetry';
 import type { RateLimiterConfig } from './config.ts';
+import { keepLedger } from './ledger/ledger.events.ts';
+import type { Ledger } from './ledger/ledger.ts';
 import type { LimitStore } from './limit-store.ts';
 import { Limiter } from './limiter.ts';
+import type { UsageSource } from './limits.rpc.ts';
 import { RateLimiterModule } from './rate-limiter.module.ts';
 import { MemoryLimitStore } from './store.memory.ts';
 import { RedisLimitStore } from './store.redis.ts';
-import { Tiers } from './tiers.ts';
 import { settleUsage } from './usage.events.ts';
 
 export interface RateLimiterPorts {
   rpc: RpcNetwork;
   bus: Bus;
-  file: Live<PlatformFile>;
   clock?: Clock;
   random?: Random;
   /** Absent: Redis when the configuration names one, else memory. */
   store?: LimitStore;
+  /** Absent: nothing is kept of what was used, and periods count from nothing after a restart. */
+  ledger?: Ledger;
 }
 
 const log = logger('rate-limiter');
@@ -35,29 +30,29 @@ const log = logger('rate-limiter');
 export function createRateLimiter(config: RateLimiterConfig, ports: RateLimiterPorts): Service {
   const { clock = systemClock, random = systemRandom } = ports;
   const store = ports.store ?? openStore(config, clock, random);
-  const tiers = new Tiers(ports.file, {
-    requestsPerMinute: config.defaultRequestsPerMinute,
-    tokensPerMinute: config.defaultTokensPerMinute,
-    defaultMaxTokens: config.defaultMaxTokens,
-  });
-  const limiter = new Limiter(store, tiers, clock);
-  let usage: Subscription | undefined;
+  const { ledger } = ports;
+  const limiter = new Limiter({ store, clock, seed: ledger });
+  const subscriptions: Subscription[] = [];
   return nestService({
     name: 'rate-limiter',
-    module: RateLimiterModule.with(limiter),
+    module: RateLimiterModule.with(limiter, ledger ?? noLedger),
     rpc: ports.rpc,
     async onStart() {
       await store.start();
-      usage = await settleUsage(ports.bus, limiter);
+      subscriptions.push(await settleUsage(ports.bus, limiter));
+      if (ledger) subscriptions.push(await keepLedger(ports.bus, ledger));
     },
     ready: () => store.ready(),
     async onStop() {
-      await usage?.close();
-      tiers.close();
+      await Promise.all(subscriptions.splice(0).map((subscription) => subscription.close()));
       await store.close();
     },
   });
 }
+
+const noLedger: UsageSource = {
+  usage: () => Promise.reject(new FlotillaError('unavailable', 'This rate limiter keeps no ledger.')),
+};
 
 function openStore(config: RateLimiterConfig, clock: Clock, random: Random): LimitStore {
   if (!config.redisUrl) return new MemoryLimitStore({ ...config, clock });

@@ -1,15 +1,45 @@
 import type { Clock } from '@flotilla/kernel';
-import { adjust, admission, charge, emptyBucket, firstSequence, fullAt, leak, take, type Bucket } from './bucket.ts';
-import { BucketTable } from './bucket-table.ts';
-import type { Decision, KeyLimits, LimitStore, Reservation, Settlement } from './limit-store.ts';
+import {
+  advance,
+  charge,
+  emptyAccount,
+  forgetAt,
+  hasPeriodLimit,
+  nothing,
+  replace,
+  setLimits,
+  take,
+  type Account,
+  type Amounts,
+} from './account.ts';
+import { AccountTable } from './account-table.ts';
+import { windowsOf, type Windows } from './calendar.ts';
+import { admission, amountsOf, decide, leasable, statesOf, type Party } from './decision.ts';
+import { LeaseBook, type Lease } from './lease-book.ts';
+import type {
+  Decision,
+  LeaseGrant,
+  LeaseOrder,
+  LeaseReturn,
+  LimitStore,
+  Reservation,
+  Seeds,
+  Settlement,
+  Subject,
+  Unseeded,
+} from './limit-store.ts';
+import { Running } from './running.ts';
 
 interface Remembered {
-  readonly tokens: number;
   readonly grantedOutputTokens: number;
-  readonly sequence: number;
-  readonly settled: boolean;
+  /** Absent: it was settled. */
+  readonly taken: { readonly at: number; readonly amounts: Amounts; readonly rows: readonly number[] } | undefined;
   /** ms since 1970. */
   readonly expiresAt: number;
+}
+
+interface OpenParty extends Party {
+  readonly name: string;
 }
 
 export interface MemoryLimitStoreOptions {
@@ -20,61 +50,113 @@ export interface MemoryLimitStoreOptions {
   maxReservations: number;
 }
 
-/** Buckets in this process: for one replica, and for tests. Forgotten at a restart. */
+/** Accounts in this process: for one replica, and for tests. Forgotten at a restart, but for what the ledger has. */
 export class MemoryLimitStore implements LimitStore {
-  private readonly table = new BucketTable();
+  private readonly table = new AccountTable();
+  private readonly running = new Running();
+  private readonly leases: LeaseBook;
   /** In the order in which they expire: all live equally long, and settling one makes it the youngest. */
   private readonly remembered = new Map<string, Remembered>();
-  private readonly scratch: Bucket = emptyBucket(0);
   private readonly options: MemoryLimitStoreOptions;
+  private windows: Windows = windowsOf(0);
+  private now = 0;
 
   constructor(options: MemoryLimitStoreOptions) {
     this.options = options;
+    this.leases = new LeaseBook(options.maxReservations);
   }
 
-  /** How many keys and reservations are held now. */
-  get size(): { keys: number; reservations: number } {
-    return { keys: this.table.size, reservations: this.remembered.size };
+  /** How many accounts and reservations are held now. */
+  get size(): { accounts: number; reservations: number } {
+    return { accounts: this.table.size, reservations: this.remembered.size };
   }
 
-  async reserve({ keyId, requestId, limits, promptTokens, outputTokens }: Reservation): Promise<Decision> {
-    const now = this.now();
-    const bucket = this.open(keyId, limits, now);
-    const name = nameOf(keyId, requestId);
-    const first = this.remembered.get(name);
-    if (first && first.expiresAt > now) return admission(bucket, limits, first.grantedOutputTokens);
-
-    const decision = take(bucket, limits, promptTokens, outputTokens);
-    if (!decision.allowed) return decision;
-    this.table.save(keyId, bucket, fullAt(bucket, limits));
-    this.remember(name, {
-      tokens: promptTokens + decision.grantedOutputTokens,
-      grantedOutputTokens: decision.grantedOutputTokens,
-      sequence: bucket.sequence,
-      settled: false,
-      expiresAt: now + this.options.reservationTtlMs,
+  async reserve(reservation: Reservation): Promise<Decision | Unseeded> {
+    const { orgId, requestId, subjects, seeds } = reservation;
+    this.tick(orgId);
+    const parties = this.open(orgId, subjects, seeds);
+    if (!parties) return { kind: 'unseeded' };
+    const name = `${orgId}\n${requestId}`;
+    const first = this.recall(name);
+    const decision = first
+      ? admission(first.grantedOutputTokens, parties, this.windows)
+      : decide(reservation, parties, this.windows);
+    if (first || !decision.allowed) {
+      if (seeds) for (const party of parties) this.save(party);
+      return decision;
+    }
+    const amounts = amountsOf(reservation, decision.grantedOutputTokens);
+    const rows = parties.flatMap((party) => {
+      take(party.account, amounts);
+      const row = this.save(party);
+      if (amounts.requests > 0 && party.subject.limits.concurrent_requests > 0) {
+        this.running.add(row, requestId, this.now + this.holdMs(reservation.holdMs));
+      }
+      return [row, party.account.sequence];
     });
-    return decision;
+    this.remember(name, decision.grantedOutputTokens, { at: this.now, amounts, rows });
+    const taken = amounts.requests;
+    return admission(
+      decision.grantedOutputTokens,
+      parties.map((party) => ({ ...party, running: party.running + taken })),
+      this.windows,
+    );
   }
 
-  async settle({ keyId, requestId, limits, tokens, ageMs }: Settlement): Promise<boolean> {
-    const now = this.now();
-    const name = nameOf(keyId, requestId);
-    const found = this.remembered.get(name);
-    const known = found && found.expiresAt > now ? found : undefined;
-    if (known?.settled) return false;
+  async settle(settlement: Settlement): Promise<boolean> {
+    const { orgId, requestId, tokens, costMicros } = settlement;
+    this.tick();
+    const name = `${orgId}\n${requestId}`;
+    const known = this.recall(name);
+    if (known && !known.taken) return false;
+    if (known?.taken) {
+      const { at, amounts, rows } = known.taken;
+      const used = { requests: amounts.requests, tokens, costMicros };
+      for (let i = 0; i < rows.length; i += 2) {
+        const [row, sequence] = [rows[i]!, rows[i + 1]!];
+        const account = this.load(row);
+        replace(account, amounts, used, { at, sequence }, this.windows);
+        this.table.saveRow(row, account, this.forgetAt(account));
+        this.running.end(row, requestId);
+      }
+    } else {
+      this.settleUnreserved(settlement);
+    }
+    this.remember(name, known?.grantedOutputTokens ?? 0, undefined);
+    return true;
+  }
 
-    const bucket = this.open(keyId, limits, now);
-    if (known) adjust(bucket, known.tokens, tokens, known.sequence);
-    else charge(bucket, limits, tokens, ageMs);
-    this.table.save(keyId, bucket, fullAt(bucket, limits));
-    this.remember(name, {
-      tokens,
-      grantedOutputTokens: known?.grantedOutputTokens ?? 0,
-      sequence: bucket.sequence,
-      settled: true,
-      expiresAt: now + this.options.reservationTtlMs,
-    });
+  async lease(order: LeaseOrder): Promise<LeaseGrant | Unseeded> {
+    const { orgId, leaseId, subjects, seeds } = order;
+    this.tick(orgId);
+    const parties = this.open(orgId, subjects, seeds);
+    if (!parties) return { kind: 'unseeded' };
+    const first = this.leases.find(orgId, leaseId, this.now);
+    const granted = first ?? leasable(parties, order);
+    if (!first && granted.requests > 0) {
+      for (const { account } of parties) take(account, { ...granted, costMicros: 0 });
+      const lapsesAt = this.now + order.ttlMs + this.options.reservationTtlMs;
+      this.leases.add(
+        {
+          ...{ id: leaseId, orgId, requests: granted.requests, tokens: granted.tokens, at: this.now, lapsesAt },
+          parties: parties.map(({ name, account: { sequence } }) => ({ name, sequence })),
+          forgetAt: lapsesAt + this.options.reservationTtlMs,
+          ...{ state: 'open', settledRequests: 0, settledTokens: 0 },
+        },
+        this.now,
+      );
+    }
+    if (seeds || (!first && granted.requests > 0)) for (const party of parties) this.save(party);
+    const { requests, tokens } = granted;
+    return { kind: 'leased', requests, tokens, states: statesOf(parties, this.windows) };
+  }
+
+  async returnLease({ orgId, leaseId, requestsUsed, tokensPromised }: LeaseReturn): Promise<boolean> {
+    this.tick(orgId);
+    const lease = this.leases.find(orgId, leaseId, this.now);
+    if (lease?.state !== 'open') return false;
+    this.giveBack(lease, requestsUsed, tokensPromised);
+    this.leases.close(lease, 'returned');
     return true;
   }
 
@@ -86,38 +168,110 @@ export class MemoryLimitStore implements LimitStore {
 
   async close(): Promise<void> {}
 
-  /** Whole milliseconds: the arithmetic of the buckets is exact on those alone. */
-  private now(): number {
-    return Math.floor(this.options.clock.now());
-  }
-
-  private open(keyId: string, limits: KeyLimits, now: number): Bucket {
-    this.table.reclaim(now);
-    const bucket = this.scratch;
-    if (this.table.load(keyId, bucket)) {
-      leak(bucket, limits, now);
-    } else {
-      bucket.at = now;
-      bucket.sequence = firstSequence(now);
-      bucket.requests = 0;
-      bucket.tokens = 0;
-      bucket.lows = [bucket.sequence, 0];
+  /** Takes the time of an operation, and does what is due by then. Whole milliseconds: the arithmetic is exact on those alone. */
+  private tick(orgId?: string): void {
+    this.now = Math.floor(this.options.clock.now());
+    if (this.now < this.windows.dayStart || this.now >= this.windows.dayEnd) this.windows = windowsOf(this.now);
+    this.table.reclaim(this.now, (row) => this.running.forget(row));
+    if (orgId === undefined) return;
+    for (const lease of this.leases.lapsed(orgId, this.now)) {
+      this.giveBack(lease, lease.settledRequests, lease.settledTokens);
+      this.leases.close(lease, 'lapsed');
     }
-    return bucket;
   }
 
-  private remember(name: string, reservation: Remembered): void {
+  /** Undefined: the counters of a period are missing. */
+  private open(orgId: string, subjects: readonly Subject[], seeds: Seeds | undefined): OpenParty[] | undefined {
+    const parties: OpenParty[] = [];
+    for (const [index, subject] of subjects.entries()) {
+      const name = accountName(orgId, subject);
+      const row = this.table.find(name, this.now);
+      const account = row === undefined ? emptyAccount(this.now) : this.load(row);
+      setLimits(account, subject.limits);
+      if (!account.periods && hasPeriodLimit(subject.limits)) {
+        if (!seeds) return undefined;
+        account.periods = { ...seeds[index]!, since: this.now };
+      }
+      const counted = row !== undefined && subject.limits.concurrent_requests > 0;
+      parties.push({ subject, account, name, running: counted ? this.running.count(row, this.now) : 0 });
+    }
+    return parties;
+  }
+
+  private settleUnreserved({ orgId, subjects, tokens, costMicros, ageMs, lease: under }: Settlement): void {
+    const used = { requests: 1, tokens, costMicros };
+    const lease = under && this.leases.find(orgId, under.id, this.now);
+    if (lease && lease.state !== 'lapsed') {
+      const promised = { requests: 1, tokens: under.reservedTokens, costMicros: 0 };
+      this.replaceAll(lease, promised, used);
+      lease.settledRequests += 1;
+      lease.settledTokens += under.reservedTokens;
+      return;
+    }
+    if (tokens === 0 && costMicros === 0) return;
+    for (const subject of subjects) {
+      this.change(accountName(orgId, subject), (account) => charge(account, used, ageMs, this.windows));
+    }
+  }
+
+  private giveBack(lease: Lease, requestsUsed: number, tokensPromised: number): void {
+    const requests = Math.max(0, lease.requests - requestsUsed);
+    const tokens = Math.max(0, lease.tokens - tokensPromised);
+    this.replaceAll(lease, { requests, tokens, costMicros: 0 }, nothing);
+  }
+
+  private replaceAll(lease: Lease, promised: Amounts, used: Amounts): void {
+    for (const { name, sequence } of lease.parties) {
+      this.change(name, (account) => replace(account, promised, used, { at: lease.at, sequence }, this.windows));
+    }
+  }
+
+  private change(name: string, how: (account: Account) => void): void {
+    const row = this.table.find(name, this.now);
+    if (row === undefined) return;
+    const account = this.load(row);
+    how(account);
+    this.table.saveRow(row, account, this.forgetAt(account));
+  }
+
+  private load(row: number): Account {
+    const account = this.table.load(row);
+    advance(account, this.now, this.windows);
+    return account;
+  }
+
+  private save({ name, account }: OpenParty): number {
+    return this.table.save(name, account, this.forgetAt(account));
+  }
+
+  private forgetAt(account: Account): number {
+    return forgetAt(account, this.options.reservationTtlMs, this.windows);
+  }
+
+  private holdMs(asked: number): number {
+    return Math.min(asked > 0 ? asked : Infinity, this.options.reservationTtlMs);
+  }
+
+  private recall(name: string): Remembered | undefined {
+    const found = this.remembered.get(name);
+    return found && found.expiresAt > this.now ? found : undefined;
+  }
+
+  private remember(name: string, grantedOutputTokens: number, taken: Remembered['taken']): void {
     this.remembered.delete(name);
-    this.remembered.set(name, reservation);
-    const now = this.now();
+    this.remembered.set(name, {
+      grantedOutputTokens,
+      taken,
+      expiresAt: this.now + this.options.reservationTtlMs,
+    });
     for (const [oldest, { expiresAt }] of this.remembered) {
-      if (expiresAt > now && this.remembered.size <= this.options.maxReservations) break;
+      if (expiresAt > this.now && this.remembered.size <= this.options.maxReservations) break;
       this.remembered.delete(oldest);
     }
   }
 }
 
-/** Key ids are ours and hold no line break, so that no request id can name another key's reservation. */
-function nameOf(keyId: string, requestId: string): string {
-  return `${keyId}\n${requestId}`;
+/** Ids are ours and hold no line break, so that no name can be another organisation's. */
+function accountName(orgId: string, { kind, id }: Pick<Subject, 'kind' | 'id'>): string {
+  return `${orgId}\n${kind}:${id}`;
 }

@@ -1,6 +1,19 @@
 import { FlotillaError, type Clock, type Random } from '@flotilla/kernel';
 import { Redis } from 'ioredis';
-import type { Decision, Dimension, LimitStore, Reservation, Settlement } from './limit-store.ts';
+import {
+  dimensions,
+  type Decision,
+  type LeaseGrant,
+  type LeaseOrder,
+  type LeaseReturn,
+  type LimitState,
+  type LimitStore,
+  type Reservation,
+  type Seeds,
+  type Settlement,
+  type Subject,
+  type Unseeded,
+} from './limit-store.ts';
 import { limitScript } from './redis-script.ts';
 
 type RedisWithScript = Redis & { flotillaLimit(...keysAndArguments: (string | number)[]): Promise<unknown> };
@@ -13,17 +26,20 @@ export interface RedisLimitStoreOptions {
   commandTimeoutMs: number;
   /** Milliseconds a reservation, and then the mark that it was settled, are remembered. */
   reservationTtlMs: number;
+  /** Another than the one there is, for tests that move its clock. */
+  script?: string;
   onConnection?(state: 'connected' | 'lost', cause?: Error): void;
 }
 
-const dimensions: readonly (Dimension | undefined)[] = [undefined, 'requests_per_minute', 'tokens_per_minute'];
+/** What the script answers: whole numbers, or 0 when it needs seeds. */
+type Reply = number | number[];
 
 /** Milliseconds `start` waits for the first connection before it goes on without. */
 const FIRST_CONNECTION_MS = 1_000;
 /** Milliseconds between attempts to reconnect at most. */
 const MAX_PAUSE_MS = 1_000;
 
-/** Buckets in Redis 7 or later, counted together by every limiter that shares it. */
+/** Accounts in Redis 7 or later, counted together by every limiter that shares it. */
 export class RedisLimitStore implements LimitStore {
   private readonly redis: RedisWithScript;
   private readonly ttl: number;
@@ -42,7 +58,7 @@ export class RedisLimitStore implements LimitStore {
       commandTimeout: options.commandTimeoutMs,
       connectTimeout: 2_000,
       enableAutoPipelining: true,
-      scripts: { flotillaLimit: { lua: limitScript, numberOfKeys: 2 } },
+      scripts: { flotillaLimit: { lua: options.script ?? limitScript, numberOfKeys: 1 } },
       retryStrategy: () => {
         attempts += 1;
         return Math.min(MAX_PAUSE_MS, 25 * 2 ** Math.min(attempts, 6)) * (0.5 + options.random.next() / 2);
@@ -61,41 +77,60 @@ export class RedisLimitStore implements LimitStore {
     this.redis.on('close', () => options.onConnection?.('lost', lastError));
   }
 
-  async reserve({ keyId, requestId, limits, promptTokens, outputTokens }: Reservation): Promise<Decision> {
-    const reply = (await this.run(
-      keyId,
+  async reserve(reservation: Reservation): Promise<Decision | Unseeded> {
+    const { orgId, requestId, subjects, price, holdMs } = reservation;
+    const reply = await this.run(orgId, 'reserve', `r:${requestId}`, [
       requestId,
-      'reserve',
-      limits.requestsPerMinute,
-      limits.tokensPerMinute,
-      this.ttl,
-      promptTokens,
-      outputTokens,
-      limits.defaultMaxTokens,
-    )) as number[];
+      reservation.promptTokens,
+      reservation.outputTokens,
+      reservation.defaultOutputTokens,
+      price.input,
+      price.output,
+      Math.min(holdMs > 0 ? holdMs : this.ttl, this.ttl),
+      reservation.tokensOnly ? 1 : 0,
+      ...partiesOf(subjects, reservation.seeds),
+    ]);
+    if (typeof reply === 'number') return { kind: 'unseeded' };
+    const refused = reply[2]!;
     return {
+      kind: 'decided',
       allowed: reply[0] === 1,
       grantedOutputTokens: reply[1]!,
-      refusedBy: dimensions[reply[2]!],
+      refusedBy:
+        refused === 0
+          ? undefined
+          : { subject: subjects[Math.floor(refused / 8) - 1]!, dimension: dimensions[(refused % 8) - 1]! },
       retryAfterMs: reply[3]!,
-      requests: { remaining: reply[4]!, resetMs: reply[5]! },
-      tokens: { remaining: reply[6]!, resetMs: reply[7]! },
+      states: statesOf(reply, 4, subjects),
     };
   }
 
-  async settle({ keyId, requestId, limits, tokens, ageMs }: Settlement): Promise<boolean> {
-    const { requestsPerMinute, tokensPerMinute } = limits;
-    const reply = await this.run(
-      keyId,
-      requestId,
-      'settle',
-      requestsPerMinute,
-      tokensPerMinute,
-      this.ttl,
-      tokens,
-      Math.floor(ageMs),
-    );
+  async settle(settlement: Settlement): Promise<boolean> {
+    const { orgId, requestId, subjects, tokens, costMicros, ageMs, lease } = settlement;
+    const reply = await this.run(orgId, 'settle', `r:${requestId}`, [
+      ...[requestId, tokens, costMicros, ageMs, lease?.id ?? '', lease?.reservedTokens ?? 0],
+      ...subjects.map(nameOf),
+    ]);
     return reply === 1;
+  }
+
+  async lease({
+    orgId,
+    leaseId,
+    subjects,
+    requests,
+    tokens,
+    ttlMs,
+    seeds,
+  }: LeaseOrder): Promise<LeaseGrant | Unseeded> {
+    const wanted = [leaseId, requests, tokens, ttlMs, ...partiesOf(subjects, seeds)];
+    const reply = await this.run(orgId, 'lease', `l:${leaseId}`, wanted);
+    if (typeof reply === 'number') return { kind: 'unseeded' };
+    return { kind: 'leased', requests: reply[0]!, tokens: reply[1]!, states: statesOf(reply, 2, subjects) };
+  }
+
+  async returnLease({ orgId, leaseId, requestsUsed, tokensPromised }: LeaseReturn): Promise<boolean> {
+    return (await this.run(orgId, 'return', `l:${leaseId}`, [leaseId, requestsUsed, tokensPromised])) === 1;
   }
 
   async start(): Promise<void> {
@@ -117,16 +152,43 @@ export class RedisLimitStore implements LimitStore {
     this.redis.disconnect();
   }
 
-  private async run(keyId: string, requestId: string, ...rest: (string | number)[]): Promise<unknown> {
+  private async run(orgId: string, operation: string, key: string, rest: (string | number)[]): Promise<Reply> {
     if (this.redis.status !== 'ready') throw new FlotillaError('unavailable', 'The limit store is not reachable.');
+    const prefix = `flotilla:{${orgId}}:`;
     try {
-      return await this.redis.flotillaLimit(
-        `flotilla:{${keyId}}:bucket`,
-        `flotilla:{${keyId}}:r:${requestId}`,
-        ...rest,
-      );
+      return (await this.redis.flotillaLimit(prefix + key, operation, prefix, this.ttl, ...rest)) as Reply;
     } catch (cause) {
       throw new FlotillaError('unavailable', 'The limit store did not answer.', { cause });
     }
   }
+}
+
+function nameOf({ kind, id }: Pick<Subject, 'kind' | 'id'>): string {
+  return `${kind}:${id}`;
+}
+
+/** Whether there are seeds, how many subjects, and each of them: the tail of `reserve` and `lease`. */
+function partiesOf(subjects: readonly Subject[], seeds: Seeds | undefined): (string | number)[] {
+  const all: (string | number)[] = [seeds ? 1 : 0, subjects.length];
+  for (const [index, subject] of subjects.entries()) {
+    all.push(nameOf(subject));
+    for (const dimension of dimensions) all.push(subject.limits[dimension]);
+    if (!seeds) continue;
+    const { dayRequests, weekTokens, monthTokens, monthCostMicros } = seeds[index]!;
+    all.push(dayRequests, weekTokens, monthTokens, monthCostMicros);
+  }
+  return all;
+}
+
+function statesOf(reply: readonly number[], from: number, subjects: readonly Subject[]): LimitState[] {
+  let next = from;
+  const states: LimitState[] = [];
+  for (const subject of subjects) {
+    for (const dimension of dimensions) {
+      if (subject.limits[dimension] === 0) continue;
+      states.push({ subject, dimension, remaining: reply[next]!, resetMs: reply[next + 1]! });
+      next += 2;
+    }
+  }
+  return states;
 }

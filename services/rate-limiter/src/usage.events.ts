@@ -3,7 +3,7 @@ import type { events } from '@flotilla/contracts';
 import { toFlotillaError } from '@flotilla/kernel';
 import { logger } from '@flotilla/telemetry';
 import type { Limiter } from './limiter.ts';
-import { required, tokensOf } from './limits.rpc.ts';
+import { settlementOf } from './wire.ts';
 
 const log = logger('rate-limiter');
 
@@ -22,9 +22,11 @@ export function settleUsage(bus: Bus, limiter: Limiter): Promise<Subscription> {
   );
 }
 
-async function settleOne(limiter: Limiter, { caller, usage, at }: events.UsageRecorded): Promise<void> {
+async function settleOne(limiter: Limiter, record: events.UsageRecorded): Promise<void> {
+  const { caller, usage, at, costMicros, leaseId, reservedTokens } = record;
   try {
-    await limiter.settle(required(caller), tokensOf(usage), at > 0 ? at : undefined);
+    const lease = leaseId ? { id: leaseId, reservedTokens } : undefined;
+    await limiter.settle(settlementOf(caller, usage, costMicros, lease), at > 0 ? at : undefined);
   } catch (error) {
     if (toFlotillaError(error).code !== 'invalid_request') throw error;
     log.error('usage of nobody was reported and dropped', { requestId: caller?.requestId });
