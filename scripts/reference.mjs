@@ -1,10 +1,10 @@
-// Writes docs/reference/{config,errors}.md from the schemas and the table of errors.
+// Writes docs/reference/{config,errors}.md and admin-api.json from the schemas and the table of errors.
 // `--check` writes nothing and names the files that are not up to date.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { errorTable, platformFileSchema, variableName } from '@flotilla/kernel';
 import { meshConfigSchema } from '@flotilla/host';
-import { gatewayConfigSchema } from '@flotilla/gateway';
+import { adminApiDocument, gatewayConfigSchema } from '@flotilla/gateway';
 import { fleetConfigSchema } from '@flotilla/gpu-fleet-controller';
 import { routerConfigSchema } from '@flotilla/llm-router';
 import { orchestratorConfigSchema } from '@flotilla/orchestrator';
@@ -71,8 +71,10 @@ Every failure has the shape \`{"error": {"message", "type", "param", "code"}}\`.
 ${errorRows.join('\n')}
 `;
 
+const adminApi = `${JSON.stringify(adminApiDocument(), null, 2)}\n`;
+
 const check = process.argv.includes('--check');
-for (const [name, text] of Object.entries({ 'config.md': config, 'errors.md': errors })) {
+for (const [name, text] of Object.entries({ 'config.md': config, 'errors.md': errors, 'admin-api.json': adminApi })) {
   const file = path.resolve(import.meta.dirname, '../docs/reference', name);
   const current = existsSync(file) ? readFileSync(file, 'utf8') : '';
   if (current === text) continue;
