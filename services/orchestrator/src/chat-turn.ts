@@ -1,5 +1,6 @@
 import type { chat, common, orchestrator, router } from '@flotilla/contracts';
 import {
+  costMicros,
   FlotillaError,
   toFlotillaError,
   type Clock,
@@ -10,6 +11,7 @@ import {
 } from '@flotilla/kernel';
 import type { CallContext, Client } from '@flotilla/rpc';
 import type { OrchestratorConfig } from './config.ts';
+import { ContextReservation, type LimitsClient } from './context-reservation.ts';
 import { EventQueue } from './event-queue.ts';
 import { Generation } from './generation.ts';
 import { withHistory } from './history.ts';
@@ -30,6 +32,7 @@ export interface TurnParts {
   readonly safety: SafetyClient;
   readonly rag: RagClient;
   readonly router: Client<typeof router.RouterDefinition>;
+  readonly limiter: LimitsClient;
   readonly store: TurnStore;
   readonly journal: TurnJournal;
   readonly prices: ModelPrices;
@@ -38,6 +41,9 @@ export interface TurnParts {
 type ChatEvent = orchestrator.ChatEvent;
 
 const CONVERSATION_ID = /^[^\p{C}]{0,256}$/u;
+
+/** Milliseconds that a reservation is held for a call without a deadline. */
+const longestHoldMs = 600_000;
 
 const within = (timeoutMs: number, context: CallContext) => ({
   timeoutMs: Math.min(timeoutMs, context.remainingMs()),
@@ -51,6 +57,7 @@ export class ChatTurn {
   readonly #context: CallContext;
   readonly #caller: common.Caller;
   readonly #record: TurnRecord;
+  #reserved: ContextReservation | undefined;
 
   constructor(parts: TurnParts, request: orchestrator.ChatRequest, context: CallContext) {
     if (!request.caller?.orgId || !request.caller.requestId)
@@ -106,6 +113,7 @@ export class ChatTurn {
       signal.removeEventListener('abort', onLeave);
       generation?.stop();
       if (!kept) this.#keep();
+      this.#settleContext();
       turns.add(1, { plan: plan.kind, outcome: record.outcome });
       turnSeconds.record((clock.monotonic() - started) / 1_000, { outcome: record.outcome });
     }
@@ -133,6 +141,7 @@ export class ChatTurn {
     this.#record.citations = passages;
     const asked = passages.length > 0 ? withPassages(prompt, passages) : prompt;
     this.#record.prompt = asked;
+    await this.#reserveContext(asked);
     const notices: chat.Notice[] = [];
     if (retrieved.kind === 'skipped') notices.push(retrieved.notice);
     if (verdict.kind === 'unchecked') notices.push(uncheckedNotice);
@@ -150,6 +159,31 @@ export class ChatTurn {
         for (const value of notices) queue.push({ event: { $case: 'notice', value } });
       },
     });
+  }
+
+  /** In strict mode nothing is used that was not reserved; the gateway saw only what the client sent. */
+  async #reserveContext(asked: readonly chat.Message[]): Promise<void> {
+    const { strictSubjects: subjects, messages, model } = this.#request;
+    if (subjects.length === 0) return;
+    const sent = new Set(messages);
+    const added = asked.filter((message) => !sent.has(message));
+    if (added.length === 0) return;
+    const { limiter, config, prices } = this.#parts;
+    const context = this.#context;
+    const options = {
+      ...{ limiter, caller: this.#caller, subjects, price: prices.of(model) },
+      ...{
+        ...within(config.limitsTimeoutMs, context),
+        holdMs: Math.ceil(Math.min(longestHoldMs, context.remainingMs())),
+      },
+    };
+    this.#reserved = await ContextReservation.take(options, added);
+  }
+
+  #settleContext(): void {
+    if (!this.#reserved) return;
+    const usage = this.#record.finalUsage();
+    this.#reserved.settle(usage, costMicros(usage, this.#parts.prices.of(this.#request.model)));
   }
 
   async #prompt(): Promise<chat.Message[]> {

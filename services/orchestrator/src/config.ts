@@ -13,6 +13,10 @@ export const orchestratorConfigSchema = z.object({
     200,
     'ms an answer may wait for the documents; after that it goes on without them and says so',
   ),
+  limitsTimeoutMs: count(
+    50,
+    'ms the rate limiter may take for what history and documents add; after that they pass without it',
+  ),
   historyTurns: count(20, 'turns of a conversation that are put before a new message, at most'),
   historyCharacters: count(
     100_000,

@@ -1,9 +1,12 @@
-import type { orchestrator, router } from '@flotilla/contracts';
-import { costMicros, FlotillaError } from '@flotilla/kernel';
+import type { common, orchestrator, router } from '@flotilla/contracts';
+import { costMicros, FlotillaError, toFlotillaError } from '@flotilla/kernel';
 import type { CallContext } from '@flotilla/rpc';
 import type { TurnParts } from './chat-turn.ts';
+import type { Outcome } from './turn-record.ts';
 
-/** Embeds by the router and writes what it used. What fails used nothing. */
+const nothing: common.Usage = { promptTokens: 0, completionTokens: 0, cachedTokens: 0, estimated: true };
+
+/** Embeds by the router and writes what it used; what fails used nothing, and is written so that its reservation is freed. */
 export async function embed(
   { router, journal, clock, prices }: TurnParts,
   { request, reservedTokens, leaseId }: orchestrator.EmbedRequest,
@@ -11,13 +14,18 @@ export async function embed(
 ): Promise<router.EmbedResponse> {
   const caller = request?.caller;
   if (!caller?.orgId || !caller.requestId) throw new FlotillaError('internal', 'The call has no caller.');
-  const answer = await router.embed(request!, { timeoutMs: context.remainingMs(), signal: context.signal });
-  const usage = answer.usage ?? { promptTokens: 0, completionTokens: 0, cachedTokens: 0, estimated: true };
-  const model = answer.model || request!.model;
-  journal.record({
-    ...{ caller, model, provider: '', usage, reservedTokens, leaseId },
-    ...{ outcome: 'completed', safety: 'unchecked', operation: 'embedding', at: clock.now() },
-    costMicros: costMicros(usage, prices.of(request!.model || model)),
-  });
-  return answer;
+  const write = (outcome: Outcome, usage: common.Usage, model: string) =>
+    journal.record({
+      ...{ caller, model, provider: '', usage, reservedTokens, leaseId, outcome },
+      ...{ safety: 'unchecked', operation: 'embedding', at: clock.now() },
+      costMicros: costMicros(usage, prices.of(request!.model || model)),
+    });
+  try {
+    const answer = await router.embed(request!, { timeoutMs: context.remainingMs(), signal: context.signal });
+    write('completed', answer.usage ?? nothing, answer.model || request!.model);
+    return answer;
+  } catch (error) {
+    write(toFlotillaError(error).code === 'cancelled' ? 'cancelled' : 'failed', nothing, request!.model);
+    throw error;
+  }
 }

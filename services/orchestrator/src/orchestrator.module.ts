@@ -1,8 +1,16 @@
 import type { DynamicModule } from '@nestjs/common';
 import type { Bus } from '@flotilla/bus';
-import { rag, router, safety } from '@flotilla/contracts';
+import { limits, rag, router, safety } from '@flotilla/contracts';
 import type { Database } from '@flotilla/database';
-import { ModelPrices, systemClock, systemRandom, type Clock, type Live, type PlatformFile, type Random } from '@flotilla/kernel';
+import {
+  ModelPrices,
+  systemClock,
+  systemRandom,
+  type Clock,
+  type Live,
+  type PlatformFile,
+  type Random,
+} from '@flotilla/kernel';
 import type { RpcNetwork } from '@flotilla/rpc';
 import type { TurnParts } from './chat-turn.ts';
 import type { OrchestratorConfig } from './config.ts';
@@ -56,6 +64,7 @@ export class OrchestratorModule {
             safety: rpc.client(safety.SafetyDefinition),
             rag: rpc.client(rag.RagDefinition),
             router: rpc.client(router.RouterDefinition),
+            limiter: rpc.client(limits.LimitsDefinition),
           }),
         },
       ],

@@ -1,5 +1,5 @@
 import { createMemoryBus, type Bus } from '@flotilla/bus';
-import { chat, common, orchestrator, rag, router, safety } from '@flotilla/contracts';
+import { chat, common, limits, orchestrator, rag, router, safety } from '@flotilla/contracts';
 import type { Database } from '@flotilla/database';
 import { FlotillaError, liveValue, parsePlatformFile, type Service } from '@flotilla/kernel';
 import { createMemoryNetwork, type CallContext, type CallOptions } from '@flotilla/rpc';
@@ -14,6 +14,8 @@ export interface Neighbours {
   guard: (request: safety.GuardRequest, context: CallContext) => Promise<safety.GuardResponse>;
   retrieve: (request: rag.RetrieveRequest, context: CallContext) => Promise<rag.RetrieveResponse>;
   generate: Generate;
+  embed: (request: router.EmbedRequest, context: CallContext) => Promise<router.EmbedResponse>;
+  reserve: (request: limits.ReserveRequest, context: CallContext) => Promise<limits.ReserveResponse>;
 }
 
 /** Redacts the word SECRET, and holds back what may become it. */
@@ -73,12 +75,13 @@ export async function startPlatform(
     publish: (...publish) =>
       outage.bus ? Promise.reject(new FlotillaError('unavailable')) : memoryBus.publish(...publish),
   };
+  const unused = async () => Promise.reject(new FlotillaError('internal', 'not a part of this test'));
   const doing: Neighbours = {
     ...{ check: allow, guard: redactSecret, retrieve: async () => ({ passages: [], vectorsUsed: true }) },
-    ...{ generate: answering('Hello', ' world'), ...neighbours },
+    ...{ generate: answering('Hello', ' world'), embed: unused, reserve: unused, ...neighbours },
   };
   const generated: router.GenerateRequest[] = [];
-  const unused = async () => Promise.reject(new FlotillaError('internal', 'not a part of this test'));
+  const settles: limits.SettleRequest[] = [];
   rpc.serve(safety.SafetyDefinition, {
     check: (...call) => doing.check(...call),
     guard: (...call) => doing.guard(...call),
@@ -93,7 +96,16 @@ export async function startPlatform(
       generated.push(request);
       return doing.generate(request, context);
     },
-    ...{ embed: unused, listModels: unused },
+    embed: (...call) => doing.embed(...call),
+    listModels: unused,
+  });
+  rpc.serve(limits.LimitsDefinition, {
+    reserve: (...call) => doing.reserve(...call),
+    async settle(request) {
+      settles.push(request);
+      return { settled: true };
+    },
+    ...{ lease: unused, returnLease: unused, getUsage: unused },
   });
   const service: Service = createOrchestrator(
     { ...orchestratorDefaults, usageWaitMs: 0, outboxPollMs: 20, ...config },
@@ -110,7 +122,7 @@ export async function startPlatform(
     ]);
 
   return {
-    ...{ client, doing, generated, bus, outage, database },
+    ...{ client, doing, generated, settles, bus, outage, database },
     request: (partial: object = {}): orchestrator.ChatRequest => {
       calls += 1;
       return orchestrator.ChatRequest.fromPartial({

@@ -15,7 +15,7 @@ const table = {
   'gpu-fleet-controller': { target: fleetTarget, needs: [] },
   'llm-router': { target: routerTarget, needs: ['gpu-fleet-controller'] },
   rag: { target: ragTarget, needs: ['llm-router'] },
-  orchestrator: { target: orchestratorTarget, needs: ['safety', 'rag', 'llm-router'] },
+  orchestrator: { target: orchestratorTarget, needs: ['rate-limiter', 'safety', 'rag', 'llm-router'] },
   gateway: { target: gatewayTarget, needs: ['orchestrator', 'rate-limiter', 'rag', 'llm-router', 'safety'] },
 } as const satisfies Record<string, { target: Target; needs: readonly string[] }>;
 
