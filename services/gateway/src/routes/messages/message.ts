@@ -1,6 +1,7 @@
 import type { common } from '@flotilla/contracts';
 import type { Answer } from '../../chat/answer.ts';
 import { extension } from '../../chat/chunks.ts';
+import { isObject } from '../../chat/invalid.ts';
 
 /** What the client asked for that says how its answer is written. */
 export interface Wishes {
@@ -67,12 +68,14 @@ function toolUses(json: string): object[] {
   }));
 }
 
-/** Models write arguments as text, and not always as JSON: then the text itself is handed on. */
-function inputOf(text = ''): unknown {
+/** Models write arguments as text, and not always as an object: then the text itself is handed on. */
+function inputOf(text = ''): object {
   if (text.trim() === '') return {};
+  let input: unknown;
   try {
-    return JSON.parse(text) as unknown;
+    input = JSON.parse(text);
   } catch {
-    return { arguments: text };
+    // Told below, with what is JSON and no object.
   }
+  return isObject(input) ? input : { arguments: text };
 }

@@ -32,7 +32,7 @@ export function messages(app: FastifyInstance, edge: Edge): void {
     jsonHandler(edge, async (request, exchange) => {
       exchange.headers.push('request-id', exchange.publicId);
       const prompt = parse(countSchema, request.body);
-      return { input_tokens: estimatePromptTokens(toChat({ ...prompt, max_tokens: 1, flotilla: undefined })) };
+      return { input_tokens: estimatePromptTokens(toChat({ ...prompt, max_tokens: 1 })) };
     }),
   );
 }

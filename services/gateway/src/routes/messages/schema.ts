@@ -87,7 +87,7 @@ export const messagesSchema = z.object({
   top_k: z.number().int().min(0).optional(),
   metadata: z.looseObject({ user_id: z.string().max(512).nullish() }).optional(),
   stream: z.boolean().optional(),
-  flotilla: z.unknown(),
+  flotilla: z.unknown().optional(),
 });
 
 export type MessagesBody = z.infer<typeof messagesSchema>;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import OpenAI from 'openai';
+import { memoryKeyStore } from '../../access/key-store.fixture.ts';
 import { devKey, startPlatform, type Platform } from '../../platform.fixture.ts';
 
 let platform: Platform;
@@ -34,5 +35,16 @@ describe('models', () => {
     const response = await get('/nope');
     expect(response.status).toBe(404);
     expect(await response.json()).toMatchObject({ error: { code: 'model_not_found', param: 'model' } });
+  });
+
+  it('that a key may not use are neither listed nor found', async () => {
+    const keyStore = memoryKeyStore();
+    const limited = await startPlatform({}, { keyStore });
+    for (const [hash, record] of keyStore.records) keyStore.records.set(hash, { ...record, models: ['org/*'] });
+    const ask = (path: string) => fetch(`${limited.url}/v1/models${path}`, { headers: { 'x-api-key': devKey } });
+    expect(await (await ask('')).json()).toMatchObject({ data: [{ id: 'org/model:7b' }] });
+    expect((await ask('/org/model:7b')).status).toBe(200);
+    expect((await ask('/m')).status).toBe(404);
+    await limited.stop();
   });
 });
