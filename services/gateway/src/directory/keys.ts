@@ -28,7 +28,7 @@ export class Keys {
     mustAdminister(actor, orgId);
     const fields = parse(newKeySchema, input);
     const id = this.changes.options.random.id('key_');
-    return this.changes.make(actor, { orgId }, async (tx) => {
+    return this.changes.make(actor, { keyId: id, orgId }, async (tx) => {
       await this.#check(tx, actor, orgId, fields);
       if (fields.userId !== null) await findUser(tx, orgId, fields.userId);
       const created = await this.#insert(tx, id, orgId, fields);
