@@ -83,6 +83,13 @@ export const errorTable = {
     retry: false,
     text: 'Send application/json.',
   },
+  idempotency_key_reused: {
+    http: 422,
+    grpc: 3,
+    type: 'invalid_request_error',
+    retry: false,
+    text: 'This Idempotency-Key was used with another request. Use a new key for a new request.',
+  },
   rate_limit_exceeded: { http: 429, grpc: 8, type: 'rate_limit_error', retry: true, text: 'A rate limit was reached.' },
   cancelled: { http: 499, grpc: 1, type: 'api_error', retry: false, text: 'The client left.' },
   internal: { http: 500, grpc: 13, type: 'api_error', retry: true, text: 'Something went wrong on our side.' },
