@@ -5,6 +5,7 @@ import { accessSettings } from './access/settings.ts';
 import { serverSettings } from './http/settings.ts';
 import { idempotencySettings } from './idempotency/settings.ts';
 import { ruleSettings } from './rules/settings.ts';
+import { regionSettings } from './regions/settings.ts';
 import { sheddingSettings } from './shedding/settings.ts';
 import { tlsSettings } from './tls/settings.ts';
 
@@ -15,7 +16,9 @@ export const gatewayConfigSchema = z.object({
   host: z
     .string()
     .default('127.0.0.1')
-    .describe('Address to listen on. 0.0.0.0 opens the API to the network: put TLS in front of it, or set its certificate here.'),
+    .describe(
+      'Address to listen on. 0.0.0.0 opens the API to the network: put TLS in front of it, or set its certificate here.',
+    ),
   port: z.coerce
     .number()
     .int()
@@ -106,6 +109,7 @@ export const gatewayConfigSchema = z.object({
   ...serverSettings,
   ...tlsSettings,
   ...sheddingSettings,
+  ...regionSettings,
   ...ruleSettings,
   ...idempotencySettings,
   accessLog: flag('1').describe('One log line for each request: route, status, duration; never a body or a key.'),

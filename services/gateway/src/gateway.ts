@@ -32,8 +32,12 @@ import { ClientAddress } from './http/client-address.ts';
 import { FailedKeys } from './http/failed-keys.ts';
 import { InFlight } from './http/in-flight.ts';
 import { createHttpAdapter, type EdgeAdapter, type Route } from './http/server.ts';
+import { leaseMs } from './idempotency/keyed-requests.ts';
+import { databaseReplayStore } from './idempotency/replay-store.database.ts';
+import { SharedAnswers } from './idempotency/shared-answers.ts';
 import { ContentRules } from './rules/content-rules.ts';
 import { RuleStore } from './rules/rule-store.ts';
+import { Regions } from './regions/regions.ts';
 import { AdaptiveShedder } from './shedding/shedder.ts';
 import { ChatSocket } from './routes/chat-socket/chat-socket.ts';
 import { ServerCertificate } from './tls/server-certificate.ts';
@@ -89,28 +93,42 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
     ...{ clock, timeoutMs: config.chatTimeoutMs, maxConcurrent: config.maxConcurrentChats },
   });
 
+  const owner = random.id('gw_');
+  const replays = database && databaseReplayStore({ database, owner, leaseMs, ttlMs: config.idempotencyTtlMs });
+  const shared = new SharedAnswers({ ...config, store: replays, clock, random });
   const inFlight = new InFlight();
   let adapter: EdgeAdapter | undefined;
   let app: NestFastifyApplication | undefined;
   let keyChanges: Subscription | undefined;
   const certificate = ServerCertificate.from(config);
   let certificateChanges: Timer | undefined;
+  let observed: (() => void) | undefined;
   let url: string | undefined;
   let ending = false;
+  const ready = async () => url !== undefined && !ending && ((await ports.ready?.()) ?? true);
+  const { region } = config;
+  const regions =
+    region === undefined
+      ? undefined
+      : new Regions({
+          ...{ ...config, region, file, clock, shedder, ready, timeoutMs: config.chatTimeoutMs },
+          router: rpc.client(router.RouterDefinition),
+        });
 
   const edge: Edge = {
-    ...{ config, clock, random, keys, directory, ruleStore, turns, inFlight },
+    ...{ config, clock, random, keys, directory, ruleStore, turns, inFlight, shared },
     access: access.authenticator,
     clients: new ClientAddress(config.trustedProxies),
     failedKeys: new FailedKeys(clock, config.failedKeysPerMinute),
     certificate,
+    regions,
     ending: () => ending,
     orchestrator: rpc.client(orchestrator.OrchestratorDefinition),
     rag: rpc.client(rag.RagDefinition),
     router: rpc.client(router.RouterDefinition),
     limiter: rpc.client(limits.LimitsDefinition),
     safety: rpc.client(safety.SafetyDefinition),
-    ready: async () => url !== undefined && !ending && ((await ports.ready?.()) ?? true),
+    ready,
     metrics: async () => (await ports.metrics?.()) ?? '',
   };
   const socket = new ChatSocket(edge, random);
@@ -128,6 +146,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
       keyChanges = await followKeyChanges(bus, access);
       await access.start();
       await rules.start();
+      shared.start();
       adapter = createHttpAdapter(edge);
       app = await NestFactory.create<NestFastifyApplication>(GatewayModule.with({ keys, turns, socket }), adapter, {
         ...{ logger: false, bodyParser: false, abortOnError: false },
@@ -135,8 +154,10 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
       socket.attach(adapter.getHttpServer());
       await app.listen(config.port, config.host);
       const { address, port, family } = adapter.getHttpServer().address() as AddressInfo;
+      observed = shedder.observe();
       certificateChanges = certificate?.follow(adapter.getHttpServer(), clock);
       url = `${certificate ? 'https' : 'http'}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+      regions?.start();
     },
     ready: () => url !== undefined && !ending,
     async drain(signal) {
@@ -156,7 +177,10 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
       keyChanges = undefined;
       await access.close();
       await rules.stop();
+      await shared.close();
       certificateChanges?.cancel();
+      observed?.();
+      await regions?.stop();
       socket.close();
       adapter?.getHttpServer().closeAllConnections();
       await app?.close();

@@ -144,7 +144,7 @@ const modelList: router.Model[] = [
 const devTier = 'tiers: { dev: { requests_per_minute: 9, tokens_per_minute: 9, default_max_tokens: 77 } }';
 
 /** Without a database, keys live in memory: a database takes seconds to start. */
-type FixturePorts = { database?: Database; keyStore?: KeyStore; yaml?: string } & Pick<
+type FixturePorts = { database?: Database; keyStore?: KeyStore; yaml?: string; models?: router.Model[] } & Pick<
   GatewayPorts,
   'metrics' | 'ready'
 >;
@@ -200,7 +200,7 @@ export async function startPlatform(config: Partial<GatewayConfig> = {}, ports: 
   rpc.serve(router.RouterDefinition, {
     async *generate() {},
     embed: async () => ({ model: '', embeddings: [], usage: undefined }),
-    listModels: async () => ({ models: modelList }),
+    listModels: async () => ({ models: ports.models ?? modelList }),
   });
   rpc.serve(safety.SafetyDefinition, {
     check: (request, context) => behind.check(request, context),

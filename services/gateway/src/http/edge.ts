@@ -6,7 +6,9 @@ import type { Authenticator } from '../access/authenticator.ts';
 import type { Turns } from '../chat/turns.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { Directory } from '../directory/directory.ts';
+import type { SharedAnswers } from '../idempotency/shared-answers.ts';
 import type { RuleStore } from '../rules/rule-store.ts';
+import type { Regions } from '../regions/regions.ts';
 import type { ServerCertificate } from '../tls/server-certificate.ts';
 import type { ClientAddress } from './client-address.ts';
 import type { FailedKeys } from './failed-keys.ts';
@@ -30,8 +32,11 @@ export interface Edge {
   readonly limiter: Client<limits.LimitsDefinition>;
   readonly safety: Client<safety.SafetyDefinition>;
   readonly inFlight: InFlight;
+  readonly shared: SharedAnswers;
   readonly clients: ClientAddress;
   readonly failedKeys: FailedKeys;
+  /** Undefined: this gateway knows of no regions. */
+  readonly regions: Regions | undefined;
   /** Undefined: HTTP in the clear. */
   readonly certificate: ServerCertificate | undefined;
   /** True from the beginning of the drain: connections are not kept for another request. */

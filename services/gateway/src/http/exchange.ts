@@ -28,6 +28,10 @@ export class Exchange {
   bodyDigest: string | undefined;
   /** The address of the client, as far as it can be believed. */
   client = '';
+  /** The body as it came, while it may still be sent on to another region. */
+  rawBody: Buffer | undefined;
+  /** The region that serves it, when it is not ours. */
+  forwardedTo = '';
   /** Set when the answer was an error, for metrics and the access log. */
   code = '';
   /** The W3C traceparent of its span; undefined while none is recorded. */

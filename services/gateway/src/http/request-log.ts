@@ -58,13 +58,14 @@ export class RequestLog {
     series.count.add(1);
     series.duration.record(ms / 1_000);
     if (!this.lines) return;
-    const { id, publicId, identity, client, code, traceparent } = exchange;
+    const { id, publicId, identity, client, forwardedTo, code, traceparent } = exchange;
     const fields = {
       request_id: id,
       ...{ method, route, status, ms: Math.round(ms * 10) / 10 },
       ...(publicId !== id && { client_request_id: publicId }),
       ...(identity.keyId !== '' && { org_id: identity.orgId, key_id: identity.keyId }),
       ...(client !== '' && { client }),
+      ...(forwardedTo !== '' && { forwarded_to: forwardedTo }),
       ...(code !== '' && { code }),
     };
     // The connection's events run outside of the request's context.

@@ -8,6 +8,7 @@ import { needScope } from '../access/authenticator.ts';
 import type { Identity, Scope } from '../access/identity.ts';
 import { signedDigest } from '../access/request-signing.ts';
 import { checkSignedBody, refuseUncheckedBody } from '../access/signed-body.ts';
+import { followRegions } from '../regions/region-hooks.ts';
 import { errorShapeOf } from '../routes/error-shapes.ts';
 import { registerRoutes } from '../routes/routes.ts';
 import { ConnectionUse } from './connection-use.ts';
@@ -69,7 +70,8 @@ export class EdgeAdapter extends FastifyAdapter {
 export function createHttpAdapter(edge: Edge): EdgeAdapter {
   const { config } = edge;
   const begin = (request: FastifyRequest, reply: FastifyReply) => {
-    request.exchange ??= new Exchange(
+    if (request.exchange as Exchange | undefined) return request.exchange;
+    request.exchange = new Exchange(
       reply.raw,
       request.headers['x-request-id'],
       edge.clock,
@@ -77,6 +79,7 @@ export function createHttpAdapter(edge: Edge): EdgeAdapter {
       errorShapeOf(request.url),
     );
     request.exchange.client = edge.clients.of(request.raw);
+    if (config.region !== undefined) request.exchange.headers.push('x-flotilla-region', config.region);
     return request.exchange;
   };
   const adapter = new EdgeAdapter({
@@ -133,7 +136,10 @@ export function createHttpAdapter(edge: Edge): EdgeAdapter {
     }
   });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, parseJson);
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    if (edge.regions) request.exchange.rawBody = body;
+    parseJson(request, body, done);
+  });
   app.setErrorHandler((error, request, reply) => {
     reply.hijack();
     answerError(edge, request.exchange, tooManyFailures(edge, request.exchange, error) ?? error);
@@ -141,6 +147,7 @@ export function createHttpAdapter(edge: Edge): EdgeAdapter {
   // Never reached: the hook above answers before a body is read or looked at.
   app.setNotFoundHandler((request, reply) => answerNotFound(edge, table, request, reply));
   registerRoutes(app, edge);
+  if (edge.regions) followRegions(app, edge, edge.regions);
   return adapter;
 }
 

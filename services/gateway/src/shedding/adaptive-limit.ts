@@ -3,6 +3,8 @@ const windowMs = 1_000;
 const windowSamples = 10;
 /** Samples a window keeps at most; a median needs no more. */
 const mostSamples = 1_000;
+/** Milliseconds for which a window says how it is now. */
+const newsMs = 60_000;
 /** By how much one window may lower the limit. */
 const steepest = 0.5;
 /** Windows at the lowest limit after which what is measured is taken for usual (Envoy's number). */
@@ -26,7 +28,7 @@ export class AdaptiveLimit {
   inFlight = 0;
   #limit: number;
   #usualMs: number | undefined;
-  #lastMs: number | undefined;
+  #recent: { ms: number; at: number } | undefined;
   #samples: number[] = [];
   #windowAt: number;
   #peak = 0;
@@ -50,9 +52,9 @@ export class AdaptiveLimit {
     return this.#usualMs;
   }
 
-  /** The median milliseconds to the first token of the last window; undefined until there was one. */
-  get lastMs(): number | undefined {
-    return this.#lastMs;
+  /** The median milliseconds to the first token of the last window, while it is news. */
+  recentMs(now: number): number | undefined {
+    return this.#recent && now - this.#recent.at < newsMs ? this.#recent.ms : undefined;
   }
 
   enter(): void {
@@ -80,7 +82,7 @@ export class AdaptiveLimit {
     this.#samples = [];
     this.#windowAt = now;
     this.#peak = this.inFlight;
-    this.#lastMs = median;
+    this.#recent = { ms: median, at: now };
     const usual = this.#learn(median, peak);
     const { min, max, tolerance } = this.options;
     const before = this.#limit;

@@ -122,7 +122,7 @@ describe('shedding, simulated', () => {
     engine.prefillMs = 800;
     run({ perSecond: 20, seconds: 240 });
     expect(run({ perSecond: 20, seconds: 120 }).shed).toBe(0);
-    expect(shedder.ttftMs('m')).toBeGreaterThan(600);
+    expect(shedder.firstToken('m').recentMs).toBeGreaterThan(600);
   });
 
   it('refuses batch first', () => {

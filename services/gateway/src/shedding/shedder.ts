@@ -73,9 +73,10 @@ export class AdaptiveShedder implements Shedder {
     return limit !== undefined && limit.inFlight >= this.#allowed(limit, priority);
   }
 
-  /** Median milliseconds to the first token lately; undefined while nobody knows. */
-  ttftMs(model: string): number | undefined {
-    return this.#limits.get(model)?.lastMs;
+  /** Median milliseconds to the first token, lately and usually; undefined while nobody knows. */
+  firstToken(model: string): { recentMs: number | undefined; usualMs: number | undefined } {
+    const limit = this.#limits.get(model);
+    return { recentMs: limit?.recentMs(this.options.clock.monotonic()), usualMs: limit?.usualMs };
   }
 
   /** Brings the gauges up to date at each reading. Returns the way to stop. */
