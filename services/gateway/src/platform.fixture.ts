@@ -141,7 +141,7 @@ const modelList: router.Model[] = [
   },
 ];
 
-const devTier = 'tiers: { dev: { requests_per_minute: 9, tokens_per_minute: 9, default_max_tokens: 77 } }';
+const devTier = 'tiers: { dev: { requests_per_minute: 60, tokens_per_minute: 1000, default_max_tokens: 77 } }';
 
 /** Without a database, keys live in memory: a database takes seconds to start. */
 type FixturePorts = { database?: Database; keyStore?: KeyStore; yaml?: string; models?: router.Model[] } & Pick<

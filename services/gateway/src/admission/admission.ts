@@ -155,7 +155,16 @@ export class Admission {
     let answer: limits.ReserveResponse;
     try {
       const price = this.#prices.of(wish.model);
-      const request = { caller, promptTokens, outputTokens, subjects, defaultOutputTokens, price, holdMs };
+      const request = {
+        caller,
+        promptTokens,
+        outputTokens,
+        subjects,
+        defaultOutputTokens,
+        price,
+        holdMs,
+        tokensOnly: false,
+      };
       answer = await limiter.reserve(request, { timeoutMs, signal });
     } catch (error) {
       const { code } = toFlotillaError(error);
@@ -170,7 +179,7 @@ export class Admission {
     }
     this.#circuit.succeeded();
     const { grantedOutputTokens } = answer;
-    const tokens = promptTokens + (outputTokens || wish.choices);
+    const tokens = leastTokens(wish);
     if (!answer.allowed) {
       decided.limiterRefused.add(1);
       throw new LimitReached(answer, tokens);
@@ -190,14 +199,13 @@ export class Admission {
 
   #locally({ identity: { plan } }: Asker, wish: Wish, code: string): Grant {
     this.#tell(code);
-    const outputTokens = wish.outputTokens || wish.defaultOutputTokens;
-    const refusal = this.#local.take(plan.subjects, wish.promptTokens + outputTokens);
-    if (refusal) {
+    const taken = this.#local.take(plan.subjects, { ...wish, leastOutputTokens: wish.choices });
+    if (typeof taken !== 'number') {
       decided.localRefused.add(1);
-      throw new LimitReached(refusal, wish.promptTokens + outputTokens);
+      throw new LimitReached(taken, leastTokens(wish));
     }
     decided.local.add(1);
-    return { maxTokens: each(outputTokens, wish), reservedTokens: 0, leaseId: '', limits: [], strictSubjects: [] };
+    return { maxTokens: each(taken, wish), reservedTokens: 0, leaseId: '', limits: [], strictSubjects: [] };
   }
 
   #settleNothing({ caller }: Asker): void {
@@ -214,6 +222,11 @@ export class Admission {
     this.#nextLog = now + logEveryMs;
     log.warn('the rate limiter did not answer: local limits decide', { code });
   }
+}
+
+/** What a request needs at least. */
+function leastTokens({ promptTokens, outputTokens, choices }: Wish): number {
+  return promptTokens + (outputTokens || choices);
 }
 
 /** Output tokens of one choice. */

@@ -11,6 +11,16 @@ const slack = 2;
 const mostSubjects = 10_000;
 const minuteMs = 60_000;
 
+/** What a request needs of every subject. */
+export interface Need {
+  readonly promptTokens: number;
+  /** 0: as many as there are, up to the default. */
+  readonly outputTokens: number;
+  readonly defaultOutputTokens: number;
+  /** Output tokens it can do with. */
+  readonly leastOutputTokens: number;
+}
+
 interface Bucket {
   requests: number;
   tokens: number;
@@ -23,21 +33,21 @@ export class LocalLimits {
 
   constructor(private readonly clock: Clock) {}
 
-  /** Takes one request and the tokens from every subject, or from none and says which refused. */
-  take(subjects: readonly limits.Subject[], tokens: number): Refusal | undefined {
+  /** Takes one request and its tokens from every subject, and says how many it may generate; or from none, and says which refused. */
+  take(subjects: readonly limits.Subject[], need: Need): number | Refusal {
     const now = this.clock.monotonic();
-    const buckets: Bucket[] = [];
-    for (const subject of subjects) {
-      const bucket = this.#bucketOf(subject, now);
-      const refusal = refusalOf(subject, bucket, tokens);
+    const buckets = subjects.map((subject) => this.#bucketOf(subject, now));
+    const output = outputOf(need, buckets);
+    const tokens = need.promptTokens + output;
+    for (const [at, subject] of subjects.entries()) {
+      const refusal = refusalOf(subject, buckets[at]!, tokens);
       if (refusal) return refusal;
-      buckets.push(bucket);
     }
     for (const bucket of buckets) {
       bucket.requests -= 1;
       bucket.tokens -= tokens;
     }
-    return undefined;
+    return output;
   }
 
   #bucketOf(subject: limits.Subject, now: number): Bucket {
@@ -55,6 +65,16 @@ export class LocalLimits {
     this.#buckets.set(key, bucket);
     return bucket;
   }
+}
+
+/** As the limiter has it: a request without a maximum gets what is left of the default. */
+function outputOf(
+  { promptTokens, outputTokens, defaultOutputTokens, leastOutputTokens }: Need,
+  buckets: Bucket[],
+): number {
+  if (outputTokens > 0) return outputTokens;
+  const room = Math.floor(Math.min(...buckets.map(({ tokens }) => tokens))) - promptTokens;
+  return Math.max(leastOutputTokens, Math.min(defaultOutputTokens, room));
 }
 
 /** 0: no limit of that kind. */

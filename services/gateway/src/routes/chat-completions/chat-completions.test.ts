@@ -292,7 +292,7 @@ describe('limits', () => {
     expect(response.headers.get('x-ratelimit-limit-requests')).toBe('60');
     const { error } = (await response.json()) as { error: { code: string; message: string } };
     expect(error.code).toBe('rate_limit_exceeded');
-    expect(error.message).toContain('requests per minute of 60');
+    expect(error.message).toContain('60 requests per minute');
     expect(error.message).toContain('1.5 s');
     expect(platform.behind.chats).toEqual([]);
   });
