@@ -17,7 +17,8 @@ export function handler<R extends FastifyRequest>(
     reply.hijack();
     const { exchange } = request;
     const parent = request.headers['traceparent'] as string | undefined;
-    const work = () => withRequestId(exchange.id, () => run(request, exchange));
+    const answer = () => (edge.shared.wants(request) ? share(edge, request, run) : run(request, exchange));
+    const work = () => withRequestId(exchange.id, answer);
     const traced = () => (recordsSpans() ? inSpan(edge, request, work) : work());
     try {
       const done = parent === undefined ? traced() : withTraceparent(parent, traced);
@@ -27,6 +28,16 @@ export function handler<R extends FastifyRequest>(
       answerError(edge, exchange, error);
     }
   };
+}
+
+/** The answer may be another request's, by Idempotency-Key or because both clients wish so. */
+function share<R extends FastifyRequest>(
+  edge: Edge,
+  request: R,
+  run: (request: R, exchange: Exchange) => Promise<void>,
+): Promise<void> {
+  const work = async (exchange: Exchange) => run(request, exchange);
+  return edge.shared.serve(request, request.exchange, work, (exchange, error) => answerError(edge, exchange, error));
 }
 
 /** Fastify's handler of a route that answers with one JSON object. */

@@ -52,17 +52,17 @@ export class SseResponse {
   /** Undefined when more may be written now; else resolves when the client has read on, or is gone, or was dropped for not reading. */
   drained(): Promise<void> | undefined {
     const { response } = this;
-    const { socket } = response;
-    if (!socket?.writableNeedDrain || response.destroyed) return undefined;
+    const target = response.socket ?? response;
+    if (!target.writableNeedDrain || response.destroyed) return undefined;
     return new Promise((resolve) => {
       const stalled = this.clock.after(this.stallMs, () => response.destroy());
       const go = () => {
         stalled.cancel();
-        socket.off('drain', go);
+        target.off('drain', go);
         response.off('close', go);
         resolve();
       };
-      socket.on('drain', go);
+      target.on('drain', go);
       response.on('close', go);
     });
   }

@@ -18,7 +18,9 @@ export const idempotencySettings = {
     .int()
     .nonnegative()
     .default(5_000)
-    .describe('Milliseconds a request with an Idempotency-Key goes on after its client left, for the repeat to find it.'),
+    .describe(
+      'Milliseconds a request with an Idempotency-Key goes on after its client left, for the repeat to find it.',
+    ),
   sharedAnswerBytes: whole
     .default(1024 * 1024)
     .describe('Bytes of an answer at most that can be replayed, or joined while it runs.'),
