@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { keysChanged } from '@flotilla/bus';
 import { until } from '@flotilla/testkit';
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
+import { memoryKeyStore } from '../../access/key-store.fixture.ts';
 import { choice, devKey, finished, says, saysAndWaits, startPlatform, type Platform } from '../../platform.fixture.ts';
 
 let platform: Platform;
@@ -66,6 +68,25 @@ describe('the chat socket', () => {
     expect([client.text('a'), client.text('b')]).toEqual(['Hello there', 'Hello there']);
     expect(client.answers[0]!.data.object).toBe('chat.completion.chunk');
     await client.close();
+  });
+
+  it('refuses a chat with a key that was revoked since the connection was opened', async () => {
+    const revoked = memoryKeyStore();
+    const other = await startPlatform({}, { keyStore: revoked });
+    const socket = new WebSocket(`${other.url.replace('http', 'ws')}/v1/chat/ws`, {
+      headers: { authorization: `Bearer ${devKey}` },
+    });
+    const answers: Answer[] = [];
+    socket.on('message', (data) => answers.push(JSON.parse(String(data)) as Answer));
+    await once(socket, 'open');
+    for (const [hash, record] of revoked.records) revoked.records.set(hash, { ...record, revokedAt: 1 });
+    await other.bus.publish(keysChanged, { keyId: 'key_dev', orgId: 'default' });
+    await until(() => {
+      socket.send(JSON.stringify({ type: 'chat', id: `chat-${answers.length}`, body }));
+      return answers.some(({ type, error }) => type === 'error' && error.code === 'invalid_api_key');
+    });
+    socket.close();
+    await other.stop();
   });
 
   it('cancels one chat and leaves the other', async () => {
