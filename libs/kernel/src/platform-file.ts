@@ -11,6 +11,8 @@ const provider = z.strictObject({
   base_url: z.url().optional(),
   /** The environment variable that holds the key. The key itself never stands in the file. */
   api_key_env: z.string().optional(),
+  /** Where its engines stand: a rack, a building, an availability zone. Routers of the same zone prefer them. */
+  zone: z.string().min(1).optional(),
   /** A local process the fleet controller may start and stop. Without it the provider is only probed. */
   process: z
     .strictObject({

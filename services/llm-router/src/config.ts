@@ -29,6 +29,13 @@ export const routerConfigSchema = z.object({
   ejectMaxMs: milliseconds(30_000, 'The longest an engine is set aside.'),
   embedBatch: count(64, 'Texts sent to an engine in one embeddings request.'),
   embedMaxInputs: count(2_048, 'Texts in one Embed call (OpenAI takes 2,048).'),
+  zone: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Where this router stands, as `zone` of the providers has it. Engines of its own zone are preferred while they are not much busier than others. Absent: all are alike.',
+    ),
   fleetRefreshMs: milliseconds(10_000, 'How often the engines are asked of the fleet, beside its events.'),
 });
 

@@ -18,6 +18,9 @@ export class EndpointDirectory {
   /** Grows when the registry has to look again; not for load figures. */
   version = 0;
 
+  /** `zone`: where this router stands; undefined: anywhere. */
+  constructor(private readonly zone: string | undefined = undefined) {}
+
   /** Takes the fleet's whole list. */
   update(engines: readonly EndpointFacts[]): void {
     const same =
@@ -44,6 +47,7 @@ export class EndpointDirectory {
       const known = this.#endpoints.get(fact.id);
       const endpoint = known && identity(known.facts) === identity(fact) ? known : new Endpoint(fact);
       endpoint.facts = fact;
+      endpoint.near = this.zone === undefined || providers.get(fact.provider)?.zone === this.zone;
       next.set(fact.id, endpoint);
     }
     this.#endpoints = next;

@@ -1,16 +1,19 @@
 import { describe, expect, it } from '@jest/globals';
+import { platformFileSchema } from '@flotilla/kernel';
 import { createFakeClock, createSeededRandom } from '@flotilla/testkit';
+import { EndpointDirectory } from './endpoint-directory.ts';
 import { EndpointPicker } from './endpoint-picker.ts';
 import { Endpoint } from './endpoint.ts';
 import { adapterFor } from './providers/adapters.ts';
 import type { Resolution } from './registry.ts';
 import { Target } from './target.ts';
 
-function target(id: string, more: { ready?: boolean; waiting?: number } = {}): Target {
+function target(id: string, more: { ready?: boolean; waiting?: number } = {}, near = true): Target {
   const endpoint = new Endpoint({
     ...{ id, provider: id, kind: 'vllm', baseUrl: `http://${id}`, ready: true, models: [], waiting: 0, since: 0 },
     ...more,
   });
+  endpoint.near = near;
   return new Target(endpoint, adapterFor(endpoint.facts), 'm', undefined);
 }
 
@@ -116,5 +119,65 @@ describe('an engine that could not be reached', () => {
     const targets = [target('a'), target('b')];
     for (const { endpoint } of targets) endpoint.unreachable(clock.monotonic(), 2_000, 30_000);
     expect(picker().pick(resolution([[1, targets]]), [])).toBeDefined();
+  });
+});
+
+describe('engines in zones', () => {
+  const far = (name: string, more: { waiting?: number } = {}) => target(name, more, false);
+
+  it.each([
+    ['one route', (near: Target[], away: Target[]) => resolution([[1, [...away, ...near]]])],
+    [
+      'routes of their own',
+      (near: Target[], away: Target[]) => resolution([...away, ...near].map((one) => [1, [one]])),
+    ],
+  ])('in %s: the near ones are taken while they are not much busier', (_what, routes) => {
+    const near = [target('near-1'), target('near-2'), target('near-3')];
+    const away = [far('far-1'), far('far-2'), far('far-3')];
+    const pick = picker();
+    const next = () => {
+      const picked = pick.pick(routes(near, away), [])!;
+      picked.endpoint.inFlight += 1;
+      return picked.endpoint.near;
+    };
+    expect([next(), next(), next()]).toEqual([true, true, true]);
+    for (let at = 0; at < 400; at += 1) next();
+    const load = (targets: Target[]) => targets.reduce((sum, { endpoint }) => sum + endpoint.inFlight, 0);
+    expect(load(near)).toBeGreaterThan(load(away));
+    expect(load(near)).toBeLessThan(load(away) * 1.5 + 10);
+  });
+
+  it('are left for a far one when a queue waits in the near one only', () => {
+    const targets = [target('near', { waiting: 3 }), far('far')];
+    expect(id(picker().pick(resolution([[1, targets]]), []))).toBe('far');
+  });
+
+  it('are all alike when none is near', () => {
+    const targets = [far('a'), far('b')];
+    const pick = picker();
+    const picks = [1, 2].map(() => id(pick.pick(resolution([[1, targets]]), [])));
+    expect(picks.sort()).toEqual(['a', 'b']);
+  });
+});
+
+describe('the directory', () => {
+  it('takes engines for near whose provider stands in the zone of the router', () => {
+    const provider = (name: string, zone?: string) => ({
+      name,
+      kind: 'vllm' as const,
+      base_url: `http://${name}/v1`,
+      ...(zone && { zone }),
+    });
+    const file = platformFileSchema.parse({
+      providers: [provider('one', 'a'), provider('two', 'b'), provider('three')],
+    });
+    const near = (zone?: string) =>
+      new EndpointDirectory(zone)
+        .list(file)
+        .filter((endpoint) => endpoint.near)
+        .map((endpoint) => endpoint.facts.provider);
+    expect(near('a')).toEqual(['one']);
+    expect(near('c')).toEqual([]);
+    expect(near()).toEqual(['one', 'two', 'three']);
   });
 });

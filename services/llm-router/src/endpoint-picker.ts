@@ -2,10 +2,17 @@ import type { Clock, Random } from '@flotilla/kernel';
 import type { Resolution, Route } from './registry.ts';
 import type { Target } from './target.ts';
 
+/** How much busier a near engine may be than a far one: the bound of consistent hashing with bounded loads. */
+const loadBound = 1.25;
+/** As many more are no load. */
+const fewRequests = 2;
+
 /**
  * Picks the engine of a request. Among the routes of a model two are drawn by weight and the less loaded one wins, so
  * that weights are shares while engines keep up and load moves when they do not. Within a route: least in flight, of
  * all when there are two, of two drawn at random when there are more (power of two choices, Mitzenmacher 2001).
+ * Where some stand in the router's own zone and some do not, both are picked from so, and the near one is taken unless it
+ * is much busier: a hop to another zone costs less than a queue, and more than nothing.
  */
 export class EndpointPicker {
   readonly #clock: Clock;
@@ -46,6 +53,14 @@ export class EndpointPicker {
       const target = this.#within(route, tried, withEjected);
       if (target) usable.push({ weight: route.weight, target });
     }
+    return apart(
+      usable,
+      ({ target: { endpoint } }) => endpoint.near,
+      (entries) => this.#drawn(entries),
+    );
+  }
+
+  #drawn(usable: readonly { weight: number; target: Target }[]): Target | undefined {
     if (usable.length < 2) return usable[0]?.target;
     const first = this.#draw(usable);
     const second = this.#draw(usable);
@@ -63,6 +78,14 @@ export class EndpointPicker {
     const { targets } = route;
     if (targets.length === 1) return this.#usable(targets[0]!, tried, withEjected) ? targets[0] : undefined;
     const usable = targets.filter((target) => this.#usable(target, tried, withEjected));
+    return apart(
+      usable,
+      ({ endpoint }) => endpoint.near,
+      (entries) => this.#lightest(entries),
+    );
+  }
+
+  #lightest(usable: readonly Target[]): Target | undefined {
     if (usable.length <= 2) return lighter(usable[0], usable[1]);
     const first = Math.floor(this.#random.next() * usable.length);
     const step = 1 + Math.floor(this.#random.next() * (usable.length - 1));
@@ -77,6 +100,20 @@ export class EndpointPicker {
       !tried.some((target) => target.endpoint === endpoint && target.model === model)
     );
   }
+}
+
+/** Picks from near and far ones apart when there are both, and then between the two. */
+function apart<T>(
+  all: readonly T[],
+  isNear: (one: T) => boolean,
+  pick: (some: readonly T[]) => Target | undefined,
+): Target | undefined {
+  if (all.every((one) => isNear(one) === isNear(all[0]!))) return pick(all);
+  const near = pick(all.filter(isNear))!;
+  const far = pick(all.filter((one) => !isNear(one)))!;
+  const [here, there] = [near.endpoint, far.endpoint];
+  const busier = here.inFlight > there.inFlight * loadBound + fewRequests || here.facts.waiting > there.facts.waiting;
+  return busier ? far : near;
 }
 
 function lighter(a: Target | undefined, b: Target | undefined): Target | undefined {

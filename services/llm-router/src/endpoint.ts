@@ -32,6 +32,8 @@ export class Endpoint {
   inFlight = 0;
   /** Position in the order of picks: among equals the one that was not picked for longest goes first. */
   lastPick = 0;
+  /** Whether it stands in this router's zone; true of all when there are no zones. */
+  near = true;
   #failures = 0;
   #ejectedUntil = 0;
   facts: EndpointFacts;

@@ -19,7 +19,7 @@ export class LlmRouterModule {
       module: LlmRouterModule,
       controllers: [RouterRpc],
       providers: [
-        { provide: EndpointDirectory, useFactory: () => new EndpointDirectory() },
+        { provide: EndpointDirectory, useFactory: () => new EndpointDirectory(config.zone) },
         { provide: Engines, useFactory: () => new Engines(config, clock, random) },
         {
           provide: Registry,
