@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ledgerConfigFields } from './ledger/ledger.config.ts';
 
 /** Environment of the rate limiter, prefix FLOTILLA_RATE_LIMITER. */
 export const rateLimiterConfigSchema = z.object({
@@ -32,6 +33,7 @@ export const rateLimiterConfigSchema = z.object({
     .describe(
       'Reservations the memory store remembers (about 300 bytes each). Above it the oldest are forgotten and stay charged as reserved.',
     ),
+  ...ledgerConfigFields,
 });
 
 export type RateLimiterConfig = z.infer<typeof rateLimiterConfigSchema>;

@@ -6,7 +6,9 @@ import { createRateLimiter } from './rate-limiter.ts';
 /** The rate limiter as a target of a host. */
 export const rateLimiterTarget = {
   name: 'rate-limiter',
-  create: (host: Host) => createRateLimiter(readRateLimiterConfig(host.env), host),
+  async create({ rpc, bus, clock, random, env, database }: Host) {
+    return createRateLimiter(readRateLimiterConfig(env), { rpc, bus, clock, random, database: await database() });
+  },
 } as const;
 
 /** FLOTILLA_RATE_LIMITER_*, and FLOTILLA_REDIS_URL as the platform's one Redis. */

@@ -1,9 +1,11 @@
 import type { Bus, Subscription } from '@flotilla/bus';
+import type { Database } from '@flotilla/database';
 import { FlotillaError, systemClock, systemRandom, type Clock, type Random, type Service } from '@flotilla/kernel';
 import { nestService, type RpcNetwork } from '@flotilla/rpc';
 import { logger } from '@flotilla/telemetry';
 import type { RateLimiterConfig } from './config.ts';
 import { keepLedger } from './ledger/ledger.events.ts';
+import { keptLedger } from './ledger/kept-ledger.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { LimitStore } from './limit-store.ts';
 import { Limiter } from './limiter.ts';
@@ -20,7 +22,9 @@ export interface RateLimiterPorts {
   random?: Random;
   /** Absent: Redis when the configuration names one, else memory. */
   store?: LimitStore;
-  /** Absent: nothing is kept of what was used, and periods count from nothing after a restart. */
+  /** Where the ledger is kept. Without it and `ledger` nothing is kept of what was used, and periods count from nothing after a restart. */
+  database?: Database;
+  /** In place of the one in the database. */
   ledger?: Ledger;
 }
 
@@ -30,7 +34,8 @@ const log = logger('rate-limiter');
 export function createRateLimiter(config: RateLimiterConfig, ports: RateLimiterPorts): Service {
   const { clock = systemClock, random = systemRandom } = ports;
   const store = ports.store ?? openStore(config, clock, random);
-  const { ledger } = ports;
+  const kept = ports.database && keptLedger(ports.database, config, clock);
+  const ledger = ports.ledger ?? kept;
   const limiter = new Limiter({ store, clock, seed: ledger });
   const subscriptions: Subscription[] = [];
   return nestService({
@@ -38,6 +43,7 @@ export function createRateLimiter(config: RateLimiterConfig, ports: RateLimiterP
     module: RateLimiterModule.with(limiter, ledger ?? noLedger),
     rpc: ports.rpc,
     async onStart() {
+      await kept?.start();
       await store.start();
       subscriptions.push(await settleUsage(ports.bus, limiter));
       if (ledger) subscriptions.push(await keepLedger(ports.bus, ledger));
@@ -45,6 +51,7 @@ export function createRateLimiter(config: RateLimiterConfig, ports: RateLimiterP
     ready: () => store.ready(),
     async onStop() {
       await Promise.all(subscriptions.splice(0).map((subscription) => subscription.close()));
+      await kept?.stop();
       await store.close();
     },
   });
