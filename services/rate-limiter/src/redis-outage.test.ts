@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { systemClock, systemRandom } from '@flotilla/kernel';
 import { describeWith, startRedis, until, type TestServer } from '@flotilla/testkit';
+import { reservation, subject } from './limits.fixture.ts';
 import { RedisLimitStore } from './store.redis.ts';
 
-const limits = { requestsPerMinute: 100, tokensPerMinute: 1_000, defaultMaxTokens: 1 };
+const subjects = [subject('key:k', { requests_per_minute: 100, tokens_per_minute: 10_000 })];
 
 describeWith(['redis-server'], 'when Redis is away', () => {
   let server: TestServer;
@@ -13,8 +14,7 @@ describeWith(['redis-server'], 'when Redis is away', () => {
     new RedisLimitStore({
       ...{ url: server.url, clock: systemClock, random: systemRandom, reservationTtlMs: 900_000, commandTimeoutMs },
     });
-  const reserve = () =>
-    store.reserve({ keyId: 'key', requestId: `r${(requests += 1)}`, limits, promptTokens: 1, outputTokens: 1 });
+  const reserve = () => store.reserve(reservation(`r${(requests += 1)}`, subjects));
   const becomes = (ready: boolean) => until(() => store.ready() === ready, { what: `ready to be ${ready}` });
 
   beforeEach(async () => {
@@ -56,6 +56,6 @@ describeWith(['redis-server'], 'when Redis is away', () => {
     const answers = await Promise.allSettled([reserve(), reserve(), reserve()]);
     expect(answers.map((answer) => answer.status)).toEqual(['rejected', 'rejected', 'rejected']);
     process.kill(server.pid, 'SIGCONT');
-    await until(async () => (await reserve()).allowed, { what: 'a decision after the pause' });
+    await until(async () => (await reserve()).kind === 'decided', { what: 'a decision after the pause' });
   });
 });

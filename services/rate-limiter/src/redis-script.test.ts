@@ -154,7 +154,8 @@ describeWith(['redis-server'], 'the Redis script', () => {
           expect(await apply(store, each)).toEqual(await apply(memory, each));
         }
       }),
-      { numRuns: 250 },
+      // A failure is made small for as long at most.
+      { numRuns: 250, interruptAfterTimeLimit: 20_000 },
     );
     await store.close();
   });
