@@ -6,8 +6,7 @@ type Done = (error?: Error | null) => void;
 
 /**
  * Node's response without a connection: what is written to it goes into a recording. It is how an answer can be had by
- * several requests while every surface writes it as ever. A state that Node keeps (`headersSent`, `writableFinished`,
- * `destroyed`) is Node's own.
+ * several requests while every surface writes it as ever.
  */
 export class RecordedResponse extends ServerResponse {
   constructor(
@@ -15,8 +14,11 @@ export class RecordedResponse extends ServerResponse {
     private readonly recording: Recording,
   ) {
     super(request);
-    // TypeScript has it as a field, so it cannot be overridden as the accessor that it is.
-    Object.defineProperty(this, 'writableNeedDrain', { get: () => !this.destroyed && recording.full });
+    // TypeScript has them as fields, so they cannot be overridden as the accessors that they are.
+    Object.defineProperties(this, {
+      writableNeedDrain: { get: () => !this.destroyed && recording.full },
+      writableFinished: { get: () => this.finished },
+    });
     recording.onDrain = () => this.emit('drain');
   }
 
