@@ -5,7 +5,7 @@ import { scopes as allScopes, type Identity, type Scope } from './identity.ts';
 import type { RemoteKeySet } from './jwks.http.ts';
 import { readIssuers, type JwtIssuer } from './jwt-issuer.ts';
 import type { Member } from './key-store.ts';
-import { refuseDisabled, type Members } from './members.ts';
+import { refuseDisabled, userIdPattern, type Members } from './members.ts';
 import type { Plans } from './plans.ts';
 
 export interface TokensOptions {
@@ -36,8 +36,6 @@ const longestTrustMs = 300_000;
 
 /** Of a token that names no scope. */
 const standardScopes: ReadonlySet<Scope> = new Set<Scope>(['inference', 'files', 'usage']);
-
-const subjectPattern = /^[\x21-\x7e]{1,128}$/;
 
 /** Recognises JWTs of the issuers in the platform file. Answers at once for a token it remembers. */
 export class Tokens {
@@ -108,7 +106,7 @@ export class Tokens {
         `The claim '${config.org_claim}' of this token does not name an organisation.`,
       );
     }
-    if (sub === undefined || !subjectPattern.test(sub)) {
+    if (sub === undefined || !userIdPattern.test(sub)) {
       throw new FlotillaError('invalid_api_key', "The claim 'sub' of this token does not name a user.");
     }
     const now = this.options.clock.now();

@@ -2,6 +2,9 @@ import { FlotillaError, type Clock } from '@flotilla/kernel';
 import type { KeyStore, Member } from './key-store.ts';
 import { Remembered } from './remembered.ts';
 
+/** Ids of users: what identity providers put into `sub`, such as `auth0|5f7c`. */
+export const userIdPattern = /^[\x21-\x7e]{1,128}$/;
+
 /** Throws `permission_denied` for whom an administrator shut out. */
 export function refuseDisabled({ disabled }: Member): void {
   if (disabled !== undefined)

@@ -226,9 +226,9 @@ describe('the directory', () => {
   it('lists organisations and users by id, page by page', async () => {
     const { directory } = await setUp();
     await directory.createOrg(root, { id: 'zeta', name: 'Zeta' });
-    for (const id of ['c', 'a', 'b']) await directory.createUser(root, 'acme', { id, name: id });
+    for (const id of ['c', 'auth0|a/1', 'b']) await directory.createUser(root, 'acme', { id, name: id });
     const first = await directory.listUsers(root, 'acme', { limit: 2 });
-    expect(first.items.map(({ id }) => id)).toEqual(['a', 'b']);
+    expect(first.items.map(({ id }) => id)).toEqual(['auth0|a/1', 'b']);
     const rest = await directory.listUsers(root, 'acme', { limit: 2, after: first.next! });
     expect([rest.items.map(({ id }) => id), rest.next]).toEqual([['c'], undefined]);
     expect((await directory.listOrgs(root)).items.map(({ id }) => id)).toEqual(['acme', 'zeta']);

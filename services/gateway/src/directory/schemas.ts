@@ -1,6 +1,7 @@
 import { limitSetSchema, tierSchema } from '@flotilla/kernel';
 import { z } from 'zod';
 import { scopes } from '../access/identity.ts';
+import { userIdPattern } from '../access/members.ts';
 
 /** Ids that people may choose; `/` separates organisation and user in the limiter's names. */
 const id = z
@@ -9,6 +10,7 @@ const id = z
     /^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$/,
     'use up to 128 letters, digits and . _ @ -, beginning with one of the first two',
   );
+const userId = z.string().regex(userIdPattern, 'use up to 128 printable ASCII characters without blanks');
 const name = z.string().trim().min(1).max(200);
 const tierName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/i, 'use up to 64 letters, digits and . _ -');
 /** A model's name, or a prefix of names that ends with `*`. */
@@ -36,7 +38,7 @@ export const orgChangeSchema = newOrgSchema
 
 export const newUserSchema = z.strictObject({
   /** Absent: one is made. For users who come with a JWT: its `sub`. */
-  id: id.optional(),
+  id: userId.optional(),
   name,
   /** In place of what the tier says of users. */
   limits: limitSetSchema.default({}),
@@ -62,7 +64,7 @@ const keyFields = {
 export const newKeySchema = z.strictObject({
   ...keyFields,
   /** Null: the key belongs to the organisation itself. */
-  userId: id.nullable().default(null),
+  userId: userId.nullable().default(null),
   scopes: keyFields.scopes.default(['inference', 'files', 'usage']),
   models: keyFields.models.default(null),
   limits: keyFields.limits.default({}),
