@@ -8,6 +8,6 @@ export const ruleSettings = {
     .positive()
     .default(1024 * 1024)
     .describe(
-      'Characters of a chat that content rules examine at most, about 10 ms of one core. Where a rule blocks, longer chats get 413.',
+      'Characters of a chat that content rules examine at most, about 15 ms of one core. Where a rule blocks, longer chats get 413.',
     ),
 };
