@@ -8,10 +8,13 @@ export interface ModelPrice {
 
 /** What models cost, by the platform's file as it is now. */
 export class ModelPrices {
+  private readonly file: Live<PlatformFile>;
   #read: PlatformFile | undefined;
   #byModel = new Map<string, ModelPrice | undefined>();
 
-  constructor(private readonly file: Live<PlatformFile>) {}
+  constructor(file: Live<PlatformFile>) {
+    this.file = file;
+  }
 
   /** The price of a model by the name that clients ask for. Undefined: it costs nothing. */
   of(model: string): ModelPrice | undefined {
