@@ -93,6 +93,12 @@ const issuer = z.strictObject({
   /** Claims that say for whom a token speaks. */
   org_claim: z.string().default('org_id'),
   tier_claim: z.string().default('tier'),
+  /** Organisations it may speak for; absent: all. */
+  orgs: z.array(z.string().min(1)).min(1).optional(),
+  /** The most that its tokens may be allowed to. */
+  scopes: z
+    .array(z.enum(['inference', 'files', 'usage', 'org-admin', 'admin']))
+    .default(['inference', 'files', 'usage']),
   /** Seconds by which clocks may differ. */
   clock_skew_s: z.number().nonnegative().default(60),
 });

@@ -41,7 +41,7 @@ beforeAll(async () => {
   database = await openDatabase('pglite://memory');
   issuer = await startIssuer();
   const settings = { signingSecret, accessLog: true, failedKeysPerMinute: 1_000_000 };
-  platform = await startPlatform(settings, { database, yaml: issuer.yaml });
+  platform = await startPlatform(settings, { database, yaml: issuer.yaml(`, scopes: [${all.join(', ')}]`) });
   made = await makeCredentials();
 });
 afterAll(async () => {

@@ -17,7 +17,7 @@ afterEach(() => issuer.stop());
 
 const env = { TOKEN_SECRET: 'a shared secret of at least 32 bytes', SHORT: 'short' };
 
-function setUp(yaml = issuer.yaml) {
+function setUp(yaml = issuer.yaml()) {
   const clock = createFakeClock();
   const store = memoryKeyStore();
   store.records.set('hash', keyRecord({ orgId: 'acme', tier: 'free' }));
@@ -52,10 +52,28 @@ describe('a token', () => {
 
   it('has the tier and the scopes it claims, of those there are', async () => {
     const { clock, tokens } = setUp();
-    const pro = await tokens.verify(await issuer.sign(clock.now(), { tier: 'pro', scope: 'openid usage org-admin' }));
-    expect([pro.tier, pro.scopes]).toEqual(['pro', new Set(['usage', 'org-admin'])]);
+    const pro = await tokens.verify(await issuer.sign(clock.now(), { tier: 'pro', scope: 'openid usage' }));
+    expect([pro.tier, pro.scopes]).toEqual(['pro', new Set(['usage'])]);
     const unknown = await tokens.verify(await issuer.sign(clock.now(), { tier: 'gold', scope: 'openid' }));
     expect([unknown.tier, unknown.scopes]).toEqual(['free', new Set()]);
+  });
+
+  it('is allowed to no more than its issuer may grant', async () => {
+    const scope = 'inference org-admin admin';
+    const plain = setUp();
+    const granted = await plain.tokens.verify(await issuer.sign(plain.clock.now(), { scope }));
+    expect(granted.scopes).toEqual(new Set(['inference']));
+    const trusted = setUp(issuer.yaml(', scopes: [inference, org-admin]'));
+    const more = await trusted.tokens.verify(await issuer.sign(trusted.clock.now(), { scope }));
+    expect(more.scopes).toEqual(new Set(['inference', 'org-admin']));
+  });
+
+  it('of an issuer that may speak for other organisations only is refused', async () => {
+    const theirs = setUp(issuer.yaml(', orgs: [other]'));
+    const refused = await refusal(async () => theirs.tokens.verify(await issuer.sign(theirs.clock.now())));
+    expect(refused).toMatchObject({ code: 'invalid_api_key', message: expect.stringContaining('may not speak') });
+    const ours = setUp(issuer.yaml(', orgs: [other, acme]'));
+    expect(await ours.tokens.verify(await issuer.sign(ours.clock.now()))).toMatchObject({ orgId: 'acme' });
   });
 
   it.each([

@@ -1,7 +1,7 @@
 import { FlotillaError, type Clock, type Environment, type Live, type PlatformFile } from '@flotilla/kernel';
 import { decodeJwt, type JWTPayload } from 'jose';
 import { hash } from 'node:crypto';
-import { scopes as allScopes, type Identity, type Scope } from './identity.ts';
+import type { Identity, Scope } from './identity.ts';
 import type { RemoteKeySet } from './jwks.http.ts';
 import { readIssuers, type JwtIssuer } from './jwt-issuer.ts';
 import type { Member } from './key-store.ts';
@@ -35,7 +35,7 @@ interface Verified {
 const longestTrustMs = 300_000;
 
 /** Of a token that names no scope. */
-const standardScopes: ReadonlySet<Scope> = new Set<Scope>(['inference', 'files', 'usage']);
+const standardScopes: readonly Scope[] = ['inference', 'files', 'usage'];
 
 /** Recognises JWTs of the issuers in the platform file. Answers at once for a token it remembers. */
 export class Tokens {
@@ -109,9 +109,12 @@ export class Tokens {
     if (sub === undefined || !userIdPattern.test(sub)) {
       throw new FlotillaError('invalid_api_key', "The claim 'sub' of this token does not name a user.");
     }
+    if (config.orgs && !config.orgs.includes(orgId)) {
+      throw new FlotillaError('invalid_api_key', 'The issuer of this token may not speak for that organisation.');
+    }
     const now = this.options.clock.now();
     return {
-      ...{ orgId, userId: sub, scopes: scopesOf(claims) },
+      ...{ orgId, userId: sub, scopes: scopesOf(claims, config.scopes) },
       tier: typeof tier === 'string' ? tier : undefined,
       // Tells users apart in the ledger without writing down who issues for them.
       keyId: `jwt_${hash('sha256', `${iss}\n${sub}`, 'hex').slice(0, 16)}`,
@@ -143,9 +146,8 @@ function issuerOf(token: string): string | undefined {
   }
 }
 
-/** `scope` as OAuth has it: names parted by blanks. One that names none of ours grants nothing. */
-function scopesOf({ scope }: JWTPayload): ReadonlySet<Scope> {
-  if (scope === undefined) return standardScopes;
-  const named = typeof scope === 'string' ? scope.split(' ') : [];
-  return new Set(allScopes.filter((known) => named.includes(known)));
+/** `scope` as OAuth has it: names parted by blanks. One that names none of ours grants nothing; none grants more than `most`. */
+function scopesOf({ scope }: JWTPayload, most: readonly Scope[]): ReadonlySet<Scope> {
+  const named = scope === undefined ? standardScopes : typeof scope === 'string' ? scope.split(' ') : [];
+  return new Set(most.filter((known) => named.includes(known)));
 }

@@ -22,7 +22,9 @@ export async function startIssuer() {
   await addKey('one');
   return {
     ...{ url, state, addKey },
-    yaml: `auth: { jwt: [{ issuer: https://id.example, audience: flotilla, jwks_url: '${url}' }] }`,
+    /** The platform file that takes its tokens; `more` are further fields of it. */
+    yaml: (more = '') =>
+      `auth: { jwt: [{ issuer: https://id.example, audience: flotilla, jwks_url: '${url}'${more} }] }`,
     /** `now` in milliseconds; good for a minute unless the claims say otherwise. */
     sign(now: number, claims: JWTPayload = {}, kid = 'one'): Promise<string> {
       const seconds = Math.floor(now / 1_000);
