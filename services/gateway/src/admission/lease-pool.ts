@@ -4,10 +4,12 @@ import type { Client } from '@flotilla/rpc';
 import { gauge, logger } from '@flotilla/telemetry';
 import type { Circuit } from './circuit.ts';
 import { Demand } from './demand.ts';
+import type { LeaseReturns } from './lease-returns.ts';
 
 export interface LeaseOptions {
   limiter: Client<limits.LimitsDefinition>;
   circuit: Circuit;
+  returns: LeaseReturns;
   clock: Clock;
   random: Random;
   /** Milliseconds a lease is used. */
@@ -42,7 +44,6 @@ const graceMs = 500;
 const refusedMs = 250;
 /** Requests of a lease at least: the first is asked for when one request was seen. */
 const fewestRequests = 4;
-const returnTimeoutMs = 2_000;
 
 const log = logger('gateway.leases');
 const open = gauge({
@@ -135,6 +136,8 @@ export class LeasePool {
       circuit.failed();
       this.#pause();
       log.debug('the limiter gave no lease', { code: toFlotillaError(error).code });
+      // It may have, and only its answer was lost.
+      void this.options.returns.send({ leaseId: id, orgId, requestsUsed: 0, tokensPromised: 0 });
     } finally {
       this.#asking = false;
       this.#forgetIfEmpty();
@@ -167,16 +170,10 @@ export class LeasePool {
     lease.timer.cancel();
     open.add(-1);
     this.#forgetIfEmpty();
-    const { limiter } = this.options;
-    const used = {
+    await this.options.returns.send({
       ...{ leaseId: lease.id, orgId: this.orgId, requestsUsed: lease.requests - lease.requestsLeft },
       tokensPromised: lease.tokens - lease.tokensLeft,
-    };
-    try {
-      await limiter.returnLease(used, { timeoutMs: returnTimeoutMs });
-    } catch (error) {
-      log.debug('a lease was left to expire', { code: toFlotillaError(error).code });
-    }
+    });
   }
 
   #pause(): void {

@@ -20,12 +20,14 @@ let clock: FakeClock;
 let leases: Leases;
 let asked: limits.LeaseRequest[];
 let returned: limits.ReturnLeaseRequest[];
+let away: boolean;
 let grant: (request: limits.LeaseRequest) => Promise<limits.LeaseResponse>;
 
 beforeEach(() => {
   clock = createFakeClock();
   asked = [];
   returned = [];
+  away = false;
   grant = async ({ requests, tokens }) => ({ requests, tokens, limits: [state] });
   const unused = async () => Promise.reject(new Error('not a part of this test'));
   leases = new Leases({
@@ -36,6 +38,7 @@ beforeEach(() => {
         return grant(request);
       },
       async returnLease(request) {
+        if (away) throw new FlotillaError('unavailable');
         returned.push(request);
         return { returned: true };
       },
@@ -108,6 +111,25 @@ describe('leases', () => {
     answer({ requests: 4, tokens: 40, limits: [] });
     await clock.advanceAsync(0);
     expect(returned).toMatchObject([{ requestsUsed: 0, tokensPromised: 0 }]);
+  });
+
+  it('are returned when the limiter is back, were it away when their time was over', async () => {
+    await warm();
+    take(10);
+    away = true;
+    await clock.advanceAsync(5_000);
+    expect(returned).toEqual([]);
+    away = false;
+    await clock.advanceAsync(1_000);
+    expect(returned).toMatchObject([{ leaseId: asked[0]!.leaseId, requestsUsed: 1, tokensPromised: 10 }]);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('are returned unused when the answer that granted them was lost', async () => {
+    grant = async () => Promise.reject(new FlotillaError('deadline_exceeded'));
+    take();
+    await clock.advanceAsync(0);
+    expect(returned).toMatchObject([{ leaseId: asked[0]!.leaseId, requestsUsed: 0, tokensPromised: 0 }]);
   });
 
   it('take back what was promised to a request that did not begin', async () => {

@@ -1,7 +1,6 @@
 import type { limits } from '@flotilla/contracts';
 import { LeasePool, type Leased, type LeaseOptions } from './lease-pool.ts';
-
-export type { Leased, LeaseOptions } from './lease-pool.ts';
+import { LeaseReturns } from './lease-returns.ts';
 
 /** Sets of subjects that hold leases at most, about 1 KiB each; further ones are decided by the limiter. */
 const mostPools = 10_000;
@@ -11,9 +10,12 @@ export class Leases {
   readonly #pools = new Map<string, LeasePool>();
   /** The key of a plan's subjects; null: they cannot be leased. */
   readonly #keys = new WeakMap<readonly limits.Subject[], string | null>();
+  readonly #options: LeaseOptions;
   #closed = false;
 
-  constructor(private readonly options: LeaseOptions) {}
+  constructor(options: Omit<LeaseOptions, 'returns'>) {
+    this.#options = { ...options, returns: new LeaseReturns(options) };
+  }
 
   /** Takes one request and its tokens, at once; undefined: the limiter has to decide. */
   take(orgId: string, subjects: readonly limits.Subject[], tokens: number): Leased | undefined {
@@ -32,13 +34,14 @@ export class Leases {
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all([...this.#pools.values()].map((pool) => pool.close()));
+    await this.#options.returns.close();
   }
 
   #poolOf(key: string, orgId: string, subjects: readonly limits.Subject[]): LeasePool | undefined {
     const known = this.#pools.get(key);
     if (known) return known;
     if (this.#pools.size >= mostPools) return undefined;
-    const pool = new LeasePool(orgId, subjects, this.options, () => this.#pools.delete(key));
+    const pool = new LeasePool(orgId, subjects, this.#options, () => this.#pools.delete(key));
     this.#pools.set(key, pool);
     return pool;
   }
