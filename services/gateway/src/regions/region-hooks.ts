@@ -27,12 +27,19 @@ export function followRegions(app: FastifyInstance, edge: Edge, regions: Regions
   });
 }
 
-/** The model of a request that runs one; undefined for everything else. */
+/** The model of a request that any region could run; undefined for everything else. */
 function modelOf({ method, routeOptions, body }: FastifyRequest): string | undefined {
   const { open, scope = 'inference' } = routeOptions.config;
   if (method !== 'POST' || open || scope !== 'inference' || typeof body !== 'object' || body === null) return undefined;
-  const { model } = body as { model?: unknown };
-  return typeof model === 'string' ? model : undefined;
+  const { model, flotilla, conversation_id: conversation } = body as Record<string, unknown>;
+  return typeof model === 'string' && conversation === undefined && !staysHome(flotilla) ? model : undefined;
+}
+
+/** Conversations and stores are kept in the region where they were made; elsewhere the answer would lack them unnoticed. */
+function staysHome(extension: unknown): boolean {
+  if (typeof extension !== 'object' || extension === null) return false;
+  const { conversation_id: conversation, rag } = extension as Record<string, unknown>;
+  return Boolean(conversation) || Boolean(rag);
 }
 
 function shows({ headers }: FastifyRequest, secret: string | undefined): boolean {

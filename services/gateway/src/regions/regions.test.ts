@@ -112,6 +112,17 @@ describe('two regions', () => {
     await reaches(eu.url, 'eu');
   });
 
+  it('keep at home what needs a conversation or files of home', async () => {
+    const eu = await place('eu', {}, { ready: () => false });
+    const us = await place('us');
+    knows(eu, us);
+    await reaches(eu.url, 'us');
+    for (const flotilla of [{ conversation_id: 'c1' }, { rag: true }, { rag: { store_ids: ['vs_1'] } }]) {
+      expect((await served(eu.url, { flotilla })).region).toBe('eu');
+    }
+    expect((await served(eu.url, { flotilla: { rag: false } })).region).toBe('us');
+  });
+
   it('send on what home would shed', async () => {
     const eu = await place('eu', { shedMaxConcurrency: 1 });
     const us = await place('us');

@@ -11,7 +11,7 @@ const expiry = gauge({
   name: 'flotilla_gateway_tls_certificate_expiry_seconds',
   description: 'When the certificate in force ends, in seconds since 1970',
   unit: 's',
-}).bind({});
+});
 const reloads = counter({
   name: 'flotilla_gateway_tls_reloads_total',
   description: 'Changes of the certificate files, by whether they could be used',
