@@ -104,6 +104,37 @@ describe('a request with an Idempotency-Key', () => {
     expect(platform.behind.chats).toHaveLength(1);
   });
 
+  it.each([
+    ['/v1/chat', { message: 'Hi', model: 'm' }],
+    ['/v1/completions', { model: 'm', prompt: 'Hi' }],
+    ['/v1/embeddings', { model: 'm', input: 'Hi' }],
+    ['/v1/messages', { ...chat, max_tokens: 9 }],
+    ['/v1/moderations', { input: 'Hi' }],
+  ])('is honoured by %s', async (path, body) => {
+    await start();
+    const first = await send({ key: 'k', path, body });
+    const again = await send({ key: 'k', path, body });
+    expect([first.status, again.status]).toEqual([200, 200]);
+    expect(again.headers.get('idempotent-replayed')).toBe('true');
+    expect(await again.text()).toBe(await first.text());
+  });
+
+  it('is not looked at where nothing is generated', async () => {
+    await start();
+    const make = () => send({ key: 'k', path: '/v1/vector_stores', body: { name: 'a' } });
+    const ids = [await make(), await make()].map(async (response) => ((await response.json()) as { id: string }).id);
+    expect(new Set(await Promise.all(ids)).size).toBe(2);
+  });
+
+  it('reused for another body is told of in the shape of the API that was asked', async () => {
+    await start();
+    const path = '/v1/messages';
+    await send({ key: 'k', path, body: { ...chat, max_tokens: 9 } });
+    const other = await send({ key: 'k', path, body: { ...chat, max_tokens: 8 } });
+    expect(other.status).toBe(422);
+    expect(await other.json()).toMatchObject({ type: 'error', error: { type: 'invalid_request_error' } });
+  });
+
   it('follows the first one from its beginning while it runs', async () => {
     await start();
     const { letGo } = saysSlowly();

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createMemoryBus, rulesChanged } from '@flotilla/bus';
 import { migrate, openDatabase, type Database } from '@flotilla/database';
-import { systemRandom } from '@flotilla/kernel';
-import { createFakeClock } from '@flotilla/testkit';
+import { liveValue, parsePlatformFile, systemRandom } from '@flotilla/kernel';
+import { createFakeClock, until } from '@flotilla/testkit';
 import path from 'node:path';
+import { readChatBody } from '../chat/chat-body.ts';
 import type { Actor } from '../directory/records.ts';
+import { ContentRules } from './content-rules.ts';
 import type { RuleInput } from './rule.ts';
 import { RuleStore } from './rule-store.ts';
 
@@ -48,6 +50,20 @@ describe('a rule', () => {
       { action: 'rule.delete', target_id: 'exams' },
       { action: 'rule.put', target_id: 'exams' },
     ]);
+  });
+
+  it('is in force once it is kept, and no longer when it is deleted', async () => {
+    const file = liveValue(parsePlatformFile(''));
+    const rules = new ContentRules({ file, source: store, bus, clock, textLimit: 1_000 });
+    await rules.start();
+    const body = readChatBody({ model: 'm', messages: [{ role: 'user', content: 'the exam' }] });
+    const kind = () => rules.apply('acme', body).kind;
+    expect(kind()).toBe('pass');
+    await store.put(actor, 'acme', rule);
+    await until(() => kind() === 'blocked');
+    await store.delete(actor, 'acme', 'exams');
+    await until(() => kind() === 'pass');
+    await rules.stop();
   });
 
   it('with a pattern that RE2 refuses is not kept', async () => {
