@@ -5,29 +5,11 @@ import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import type { LimitStore, Subject } from './limit-store.ts';
 import { leaseOrder, reservation, settlement, subject } from './limits.fixture.ts';
+import { clockwork } from './redis-clockwork.fixture.ts';
 import { limitScript } from './redis-script.ts';
 import { MemoryLimitStore } from './store.memory.ts';
 import { RedisLimitStore } from './store.redis.ts';
 
-// A Redis whose clock the test moves: its time and its expiries go by the key `now`.
-const clockwork = `
-local real = redis.call
-local clock = tonumber(real('GET', 'now'))
-for _, key in ipairs(real('ZRANGEBYSCORE', 'expiries', '-inf', clock)) do
-  real('DEL', key)
-  real('ZREM', 'expiries', key)
-end
-local redis = { call = function(command, key, ...)
-  if command == 'TIME' then return { math.floor(clock / 1000), clock % 1000 * 1000 } end
-  local arguments = { ... }
-  if command == 'SET' then
-    real('ZADD', 'expiries', clock + arguments[3], key)
-    return real('SET', key, arguments[1])
-  end
-  if command == 'PEXPIRE' then return real('ZADD', 'expiries', clock + arguments[1], key) end
-  return real(command, key, ...)
-end }
-`;
 const TTL_MS = 100_000;
 
 type Step =
