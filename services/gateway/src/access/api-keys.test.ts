@@ -149,6 +149,13 @@ describe('an API key', () => {
 });
 
 describe('the tables of keys', () => {
+  it('tell when a key was last used', async () => {
+    await setUp();
+    await databaseKeyStore(database).noteUse([id, 'key_unknown']);
+    const [row] = await database.query('SELECT last_used_at FROM gateway.api_keys', []);
+    expect(row).toEqual({ last_used_at: expect.any(Date) });
+  });
+
   it('are what the Prisma schema says', async () => {
     const prismaSchema = path.join(import.meta.dirname, '../../prisma/schema.prisma');
     await expectPrismaAgrees(database, { schema: 'gateway', prismaSchema });
