@@ -45,10 +45,10 @@ async function answer(edge: Edge, operation: Operation, request: FastifyRequest)
   const call = checked(operation, request);
   checkReach(exchange.identity, call);
   const result = await operation.run(edge, call);
+  const csv = operation.csv && wantsCsv(request) ? operation.csv(result) : undefined;
   asked.add(1, { operation: operation.id, code: '' });
-  if (operation.csv && wantsCsv(request))
-    sendText(exchange, edge.clock, 'text/csv; charset=utf-8', operation.csv(result));
-  else sendJson(exchange, edge.clock, operation.status, JSON.stringify(result));
+  if (csv === undefined) sendJson(exchange, edge.clock, operation.status, JSON.stringify(result));
+  else sendText(exchange, edge.clock, 'text/csv; charset=utf-8', csv);
 }
 
 function checked({ params, query, body }: Operation, request: FastifyRequest): Call<never, never, never> {

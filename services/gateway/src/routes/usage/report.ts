@@ -52,7 +52,7 @@ export const reportFields = {
   to: z.iso.date(),
   group_by: z.array(z.enum(dimensions)),
   data: z.array(usageRowSchema),
-  total: z.strictObject(amounts),
+  total: z.strictObject(amounts).describe('Of the sums that are told.'),
   truncated: z.boolean().describe('True: there are more sums than a report holds; ask for fewer days or groups.'),
 };
 
@@ -88,8 +88,9 @@ export function reportOf(
   };
 }
 
-/** The rows alone, as CSV; the total is theirs to sum. */
-export function reportCsv({ group_by: by, data }: Report): string {
+/** The rows alone, as CSV; the total is theirs to sum. What is not whole is refused: nothing in a table could say so. */
+export function reportCsv({ group_by: by, data, truncated }: Report): string {
+  if (truncated) throw invalid('group_by', `There are more than ${data.length} rows. Ask for fewer days or groups.`);
   return csv([...by, ...Object.keys(amounts)], data);
 }
 

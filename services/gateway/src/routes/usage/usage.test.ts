@@ -136,6 +136,8 @@ describe('GET /admin/api/usage', () => {
   it('says that there was more than it tells', async () => {
     platform.behind.getUsage = async () => ({ sums: [sum], truncated: true });
     expect(await need(platform.url, 'getUsage')).toMatchObject({ org: 'default', truncated: true });
+    const asCsv = await get('/admin/api/usage?format=csv');
+    expect([asCsv.status, await asCsv.json()]).toMatchObject([400, { error: { param: 'group_by' } }]);
   });
 
   it('is about 30 days unless it is told which', async () => {
