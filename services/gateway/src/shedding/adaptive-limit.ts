@@ -15,6 +15,8 @@ export interface AdaptiveLimitOptions {
   max: number;
   /** Times the usual latency that are still no sign of a queue. */
   tolerance: number;
+  /** Milliseconds to the first token that are never late. */
+  timelyMs: number;
 }
 
 /**
@@ -84,11 +86,12 @@ export class AdaptiveLimit {
     this.#peak = this.inFlight;
     this.#recent = { ms: median, at: now };
     const usual = this.#learn(median, peak);
-    const { min, max, tolerance } = this.options;
+    const { min, max, tolerance, timelyMs } = this.options;
+    const allowedMs = Math.max(timelyMs, usual * tolerance);
     const before = this.#limit;
-    const late = (median + 1) / (usual + 1) > tolerance;
+    const late = median > allowedMs;
     if (late) {
-      const gradient = Math.max(steepest, (tolerance * (usual + 1)) / (median + 1));
+      const gradient = Math.max(steepest, allowedMs / median);
       const next = Math.min(before, peak) * gradient;
       this.#limit = next + Math.sqrt(next);
     } else if (peak >= before / 2) this.#limit = before + Math.sqrt(before);

@@ -15,6 +15,9 @@ export const sheddingSettings = {
     .describe(
       'How many times its usual time to the first token a model may take before fewer chats are let in. Near 1 sheds on noise.',
     ),
+  shedTimelyMs: count(1_000).describe(
+    'Milliseconds within which a first token is never late, however quick the model usually is.',
+  ),
   shedBatchShare: z.coerce
     .number()
     .positive()

@@ -9,6 +9,7 @@ const settings: SheddingSettings = {
   shedMinConcurrency: 8,
   shedMaxConcurrency: 2_000,
   shedTolerance: 2,
+  shedTimelyMs: 300,
   shedBatchShare: 0.7,
 };
 
@@ -102,6 +103,13 @@ describe('shedding, simulated', () => {
     run({ perSecond: 40, seconds: 120 });
     run({ perSecond: 9, seconds: 30 });
     expect(run({ perSecond: 9, seconds: 120 }).shed).toBe(0);
+  });
+
+  it('leaves a model alone that takes ten times as long under load, and still answers at once', () => {
+    const { run, engine } = simulate({ slots: 500, prefillMs: 20 });
+    run({ perSecond: 9, seconds: 60 });
+    engine.prefillMs = 200;
+    expect(run({ perSecond: 100, seconds: 60 }).shed).toBe(0);
   });
 
   it('takes long generations for what they are: no queue', () => {

@@ -94,7 +94,7 @@ export class AdaptiveShedder implements Shedder {
   }
 
   #ticket(limit: AdaptiveLimit): Ticket {
-    const { clock, shedTolerance } = this.options;
+    const { clock, shedTolerance, shedTimelyMs } = this.options;
     const enteredAt = clock.monotonic();
     let told = false;
     let left = false;
@@ -113,7 +113,7 @@ export class AdaptiveShedder implements Shedder {
         // What failed at once says nothing of a queue; what failed after a long wait is a token that came later still.
         const waited = clock.monotonic() - enteredAt;
         const { usualMs } = limit;
-        if (failed && usualMs !== undefined && waited > usualMs * shedTolerance) began(waited);
+        if (failed && usualMs !== undefined && waited > Math.max(shedTimelyMs, usualMs * shedTolerance)) began(waited);
       },
     };
   }
@@ -124,8 +124,9 @@ export class AdaptiveShedder implements Shedder {
     const name = this.#limits.size < mostModels || this.#forgetOne() ? model : others;
     let limit = this.#limits.get(name);
     if (!limit) {
-      const { clock, shedMinConcurrency: min, shedMaxConcurrency: max, shedTolerance: tolerance } = this.options;
-      limit = new AdaptiveLimit({ min: Math.min(min, max), max, tolerance }, clock.monotonic());
+      const { clock, shedMinConcurrency, shedMaxConcurrency: max, shedTolerance, shedTimelyMs } = this.options;
+      const min = Math.min(shedMinConcurrency, max);
+      limit = new AdaptiveLimit({ min, max, tolerance: shedTolerance, timelyMs: shedTimelyMs }, clock.monotonic());
       this.#limits.set(name, limit);
     }
     return limit;
