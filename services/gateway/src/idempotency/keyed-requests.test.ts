@@ -7,6 +7,7 @@ import { Socket } from 'node:net';
 import { defaults } from '../config.ts';
 import { Exchange } from '../http/exchange.ts';
 import { KeyedRequests } from './keyed-requests.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import type { Held, ReplayStore } from './replay-store.ts';
 import { SharedRun, type Work } from './shared-run.ts';
 
@@ -25,7 +26,14 @@ function setUp(claim: () => Promise<Held>) {
   const exchange = new Exchange(new ServerResponse(raw), undefined, clock, systemRandom);
   const serve = (work: Work, lingerMs = 0) =>
     keyed.serve('k', 'digest', exchange, () => {
-      const options = { clock, random: systemRandom, stallMs: 1_000, lingerMs, limit: 1_000 };
+      const options = {
+        clock,
+        random: systemRandom,
+        stallMs: 1_000,
+        lingerMs,
+        limit: 1_000,
+        budget: new MemoryBudget(1_000),
+      };
       return new SharedRun({ raw } as FastifyRequest, exchange, work, () => undefined, options);
     });
   return { clock, calls, keyed, exchange, serve };

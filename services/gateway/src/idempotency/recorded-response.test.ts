@@ -3,11 +3,12 @@ import { createFakeClock } from '@flotilla/testkit';
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { SseResponse } from '../http/sse-response.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import { RecordedResponse } from './recorded-response.ts';
 import { Recording } from './recording.ts';
 
 function setUp(limit = 1_000_000) {
-  const recording = new Recording(limit);
+  const recording = new Recording(limit, new MemoryBudget(10_000_000));
   const response = new RecordedResponse(new IncomingMessage(new Socket()), recording);
   const events: string[] = [];
   for (const name of ['finish', 'close', 'drain']) response.on(name, () => events.push(name));

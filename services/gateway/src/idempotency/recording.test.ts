@@ -1,12 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
+import { MemoryBudget } from './memory-budget.ts';
 import { Recording } from './recording.ts';
 
 const head = { status: 200, headers: ['content-type', 'text/plain'] };
 const bytes = (size: number, value = 120) => new Uint8Array(size).fill(value);
 const ignore = () => {};
 
-function begun(limit: number) {
-  const recording = new Recording(limit);
+function begun(limit: number, budget = new MemoryBudget(10_000_000)) {
+  const recording = new Recording(limit, budget);
   recording.begin(head);
   return recording;
 }
@@ -69,6 +70,23 @@ describe('a recording', () => {
     }
     expect(cut).toEqual(['slow']);
     expect(recording.readers).toBe(1);
+  });
+
+  it('beyond what all may hold together cannot be joined, until others are over', () => {
+    const budget = new MemoryBudget(10);
+    const [a, b, c] = [begun(100, budget), begun(100, budget), begun(100, budget)];
+    a.write(bytes(8));
+    b.write(bytes(8));
+    expect([a.joinable, b.joinable]).toEqual([true, false]);
+    a.finish('whole');
+    expect(a.answer()!.body).toHaveLength(8);
+    a.release();
+    a.release();
+    c.write(bytes(8));
+    c.write(bytes(3));
+    expect(c.joinable).toBe(false);
+    expect(budget.take(10)).toBe(true);
+    expect(budget.take(1)).toBe(false);
   });
 
   it('gives one large piece to whoever was up to date', () => {

@@ -1,4 +1,5 @@
 import type { Answer, Head } from './answer.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 
 /** Bytes by which the fastest reader may be behind before the writer is asked to wait. */
 const highWater = 256 * 1024;
@@ -21,8 +22,9 @@ interface Place {
 }
 
 /**
- * An answer while it is written, and whoever reads it along. All of it is kept until it is larger than `limit` bytes; from
- * then on nobody can join, what all have read is dropped, and a reader that is `limit` bytes behind is cut off.
+ * An answer while it is written, and whoever reads it along. All of it is kept until it is larger than `limit` bytes or the
+ * budget is spent; from then on nobody can join, what all have read is dropped, and a reader that is `limit` bytes behind
+ * is cut off.
  */
 export class Recording {
   head: Head | undefined;
@@ -34,13 +36,19 @@ export class Recording {
   /** Chunks dropped before the first that is kept. */
   #dropped = 0;
   #bytes = 0;
+  /** Taken from the budget. */
+  #held = 0;
+  #complete = true;
   readonly #places = new Set<Place>();
 
-  constructor(private readonly limit: number) {}
+  constructor(
+    private readonly limit: number,
+    private readonly budget: MemoryBudget,
+  ) {}
 
   /** True while a reader can still get all of it. */
   get joinable(): boolean {
-    return this.end !== 'cut' && this.#bytes <= this.limit;
+    return this.end !== 'cut' && this.#complete;
   }
 
   get readers(): number {
@@ -75,6 +83,7 @@ export class Recording {
     if (!this.joinable) for (const place of this.#places) if (this.#bytes - place.bytes > this.limit) this.#cut(place);
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
+    if (this.#complete) this.#hold(chunk.length);
     this.#wake();
   }
 
@@ -87,6 +96,21 @@ export class Recording {
   answer(): Answer | undefined {
     if (!this.head || this.end !== 'whole' || !this.joinable) return undefined;
     return { ...this.head, body: Buffer.concat(this.#chunks) };
+  }
+
+  /** Gives back what it holds of the budget: it is over, and goes once its last readers have. */
+  release(): void {
+    this.budget.give(this.#held);
+    this.#held = 0;
+  }
+
+  #hold(bytes: number): void {
+    if (this.#bytes <= this.limit && this.budget.take(bytes)) {
+      this.#held += bytes;
+      return;
+    }
+    this.#complete = false;
+    this.release();
   }
 
   #take(place: Place): Uint8Array | undefined {

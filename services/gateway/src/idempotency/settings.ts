@@ -24,6 +24,9 @@ export const idempotencySettings = {
   sharedAnswerBytes: whole
     .default(1024 * 1024)
     .describe('Bytes of an answer at most that can be replayed, or joined while it runs.'),
+  sharedRunBytes: whole
+    .default(64 * 1024 * 1024)
+    .describe('Bytes of answers under way that are held for others to join. Beyond it they are given, and not kept.'),
   replayCacheBytes: whole
     .default(16 * 1024 * 1024)
     .describe('Bytes of answers with an Idempotency-Key that are held in memory beside the database.'),

@@ -2,6 +2,7 @@ import type { Random } from '@flotilla/kernel';
 import type { FastifyRequest } from 'fastify';
 import type { Exchange } from '../http/exchange.ts';
 import { KeyedRequests, type KeyedRequestsOptions } from './keyed-requests.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import { audienceOf, digestOf, idempotencyKeyOf } from './request-key.ts';
 import { coalesced } from './shared-counts.ts';
 import { SharedRun, type Work } from './shared-run.ts';
@@ -11,6 +12,7 @@ export interface SharedAnswersOptions extends KeyedRequestsOptions {
   stallTimeoutMs: number;
   idempotencyLingerMs: number;
   sharedAnswerBytes: number;
+  sharedRunBytes: number;
 }
 
 const coalesceHeader = 'x-flotilla-coalesce';
@@ -21,7 +23,10 @@ export class SharedAnswers {
   /** By audience and digest. Bounded by the chats under way. */
   readonly #flights = new Map<string, SharedRun>();
 
+  readonly #budget: MemoryBudget;
+
   constructor(private readonly options: SharedAnswersOptions) {
+    this.#budget = new MemoryBudget(options.sharedRunBytes);
     this.#keyed = new KeyedRequests(options);
   }
 
@@ -56,7 +61,8 @@ export class SharedAnswers {
     const key = idempotencyKeyOf(request);
     const { clock, random, stallTimeoutMs: stallMs, sharedAnswerBytes: limit, idempotencyLingerMs } = this.options;
     const lingerMs = key === undefined ? 0 : idempotencyLingerMs;
-    const begin = () => new SharedRun(request, exchange, work, fail, { clock, random, stallMs, lingerMs, limit });
+    const run = { clock, random, stallMs, lingerMs, limit, budget: this.#budget };
+    const begin = () => new SharedRun(request, exchange, work, fail, run);
     const digest = digestOf(request);
     return key === undefined
       ? this.#coalesce(digest, exchange, begin)

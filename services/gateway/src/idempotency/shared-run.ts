@@ -4,6 +4,7 @@ import { Exchange } from '../http/exchange.ts';
 import { commonHeaders } from '../http/send.ts';
 import { SseResponse } from '../http/sse-response.ts';
 import { lastingHeaders, type Answer } from './answer.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 import { RecordedResponse } from './recorded-response.ts';
 import { Recording, type Reader } from './recording.ts';
 
@@ -16,6 +17,8 @@ export interface RunOptions {
   lingerMs: number;
   /** Bytes of its answer that are kept. */
   limit: number;
+  /** What all runs may keep together. */
+  budget: MemoryBudget;
 }
 
 /** What a route does with a request and the exchange that its answer is written to. */
@@ -41,7 +44,7 @@ export class SharedRun {
     fail: (exchange: Exchange, error: unknown) => void,
     private readonly options: RunOptions,
   ) {
-    this.#recording = new Recording(options.limit);
+    this.#recording = new Recording(options.limit, options.budget);
     this.#response = new RecordedResponse(request.raw, this.#recording);
     this.#exchange = standIn(first, this.#response, options);
     this.#response.once('close', () => this.#exchange.close());
@@ -84,6 +87,7 @@ export class SharedRun {
     this.#lingering?.cancel();
     if (!this.#response.writableFinished) this.#response.destroy();
     const answer = this.#recording.answer();
+    this.#recording.release();
     const good = answer && this.#exchange.code === '' && answer.status >= 200 && answer.status < 300;
     return good ? answer : undefined;
   }
