@@ -104,7 +104,7 @@ export class KeyedRequests {
 
   #follow(outcome: Outcome, exchange: Exchange): Promise<void> | void {
     if (outcome.kind === 'answer') return this.#replay(outcome.answer, exchange);
-    if (!outcome.run.joinable) throw stillRunning('its answer is too large to be followed');
+    if (!outcome.run.joinable) throw stillRunning('it cannot be followed any more');
     followed.add(1);
     return outcome.run.join(exchange, [...replayedNote, ...outcome.notes], true);
   }
