@@ -93,6 +93,12 @@ describe('an administrator of one organisation', () => {
     expect(await need(platform.url, 'testRule', { key, body: bodies['testRule'] })).toMatchObject({ matches: [true] });
   });
 
+  it.each(['listRules', 'putRule', 'deleteRule'])('does not reach by %s the rules that hold for all', async (id) => {
+    const params = { org: '*', rule: 'r1' };
+    expect(problem(await ask(platform.url, id, { key, params, body: bodies[id] }))).toMatchObject({ status: 404 });
+    expect(await need(platform.url, 'listRules', { params })).toMatchObject({ data: [] });
+  });
+
   it('makes no key that may more than itself, and does not get hold of one', async () => {
     const params = { org: 'a' };
     const body = { name: 'k', scopes: ['admin'] };

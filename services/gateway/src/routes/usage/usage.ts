@@ -21,7 +21,7 @@ export const ownUsage = operation({
   summary: 'What was used with this key, or by its user',
   params: none,
   query: reportQuery(['day', 'model', 'key']).extend({
-    of: z.enum(['key', 'user']).optional().describe('Absent: the key; with a token that belongs to no key, the user.'),
+    of: z.enum(['key', 'user']).default('key').describe("A token's is counted as that of one key."),
   }),
   body: none,
   response: z.strictObject({
@@ -57,10 +57,9 @@ interface Own {
   limits: z.output<typeof limitSchema>[];
 }
 
-function ownOf({ keyId, userId }: Identity, asked: 'key' | 'user' | undefined): Omit<Own, 'limits'> {
-  const of = asked ?? (keyId === '' ? 'user' : 'key');
+function ownOf({ keyId, userId }: Identity, of: Own['of']): Omit<Own, 'limits'> {
   const id = of === 'key' ? keyId : userId;
-  if (id === '') throw invalid('of', `Invalid 'of': this credential belongs to no ${of}.`);
+  if (id === '') throw invalid('of', `Invalid 'of': this credential belongs to no user.`);
   return { of, id };
 }
 
