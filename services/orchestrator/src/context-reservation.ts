@@ -7,6 +7,7 @@ import { boundTokens } from './token-estimate.ts';
 export type LimitsClient = Client<typeof limits.LimitsDefinition>;
 
 const settleTimeoutMs = 5_000;
+const reservation = { leaseId: '', reservedTokens: 0 };
 const nothing: common.Usage = { promptTokens: 0, completionTokens: 0, cachedTokens: 0, estimated: false };
 
 const log = logger('orchestrator');
@@ -75,8 +76,8 @@ export class ContextReservation {
     const { limiter, caller } = this.options;
     const options = { timeoutMs: settleTimeoutMs };
     try {
-      await limiter.settle({ caller, usage, costMicros }, options);
-      await limiter.settle({ caller: ofContext(caller), usage: nothing, costMicros: 0 }, options);
+      await limiter.settle({ caller, usage, costMicros, ...reservation }, options);
+      await limiter.settle({ caller: ofContext(caller), usage: nothing, costMicros: 0, ...reservation }, options);
     } catch (error) {
       log.warn('what was reserved for a context is left to expire', { code: toFlotillaError(error).code });
     }

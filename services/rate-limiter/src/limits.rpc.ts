@@ -35,8 +35,10 @@ export class LimitsRpc implements Handlers<typeof limits.LimitsDefinition> {
     };
   }
 
-  async settle({ caller, usage, costMicros }: limits.SettleRequest): Promise<limits.SettleResponse> {
-    return { settled: await this.limiter.settle(settlementOf(caller, usage, costMicros)) };
+  async settle(request: limits.SettleRequest): Promise<limits.SettleResponse> {
+    const { caller, usage, costMicros, leaseId, reservedTokens } = request;
+    const lease = leaseId ? { id: leaseId, reservedTokens } : undefined;
+    return { settled: await this.limiter.settle(settlementOf(caller, usage, costMicros, lease)) };
   }
 
   async lease(request: limits.LeaseRequest): Promise<limits.LeaseResponse> {

@@ -56,8 +56,8 @@ describe('the rate limiter', () => {
     const asked = { caller: caller(requestId), promptTokens: 100, defaultOutputTokens: 50, subjects: [key] };
     return client.reserve({ ...ReserveRequest.fromPartial(asked), ...overrides });
   };
-  const settle = (requestId: string, usage: ReturnType<typeof usageOf>) =>
-    client.settle({ caller: caller(requestId), usage, costMicros: 0 });
+  const settle = (requestId: string, usage: ReturnType<typeof usageOf>, lease = { leaseId: '', reservedTokens: 0 }) =>
+    client.settle({ caller: caller(requestId), usage, costMicros: 0, ...lease });
   const tokensLeft = async () => (await reserve('probe', { outputTokens: 900_000 })).limits[1]!.remaining;
   const usageOf = (promptTokens: number, completionTokens: number) => ({
     ...{ promptTokens, completionTokens, cachedTokens: 0, estimated: false },
@@ -128,6 +128,15 @@ describe('the rate limiter', () => {
     expect(await client.returnLease(back)).toEqual({ returned: true });
     expect(await client.returnLease(back)).toEqual({ returned: false });
     expect(await tokensLeft()).toBe(960);
+  });
+
+  it('gives back by call what a lease promised to a request that used nothing, once', async () => {
+    const lease = { leaseId: 'l1', orgId: 'org', subjects: [key], requests: 5, tokens: 5_000, ttlMs: 2_000 };
+    expect(await client.lease(lease)).toMatchObject({ tokens: 100 });
+    await client.returnLease({ leaseId: 'l1', orgId: 'org', requestsUsed: 1, tokensPromised: 70 });
+    expect(await settle('r1', usageOf(0, 0), { leaseId: 'l1', reservedTokens: 70 })).toEqual({ settled: true });
+    await recorded('r1', 0, 0, { leaseId: 'l1', reservedTokens: 70 });
+    expect(await tokensLeft()).toBe(1_000);
   });
 
   it('begins periods with what the ledger has, by the ids that the ledger knows', async () => {

@@ -117,7 +117,7 @@ export class Admission {
 
   /** Gives back what a request was granted that used nothing. Runs by itself: a reservation expires if this is lost. */
   release(asker: Asker, grant: Grant): void {
-    if (grant.leaseId === '' && grant.reservedTokens > 0) this.#settleNothing(asker);
+    if (grant.reservedTokens > 0) this.#settleNothing(asker, grant.leaseId, grant.reservedTokens);
   }
 
   /** As `release`, of a request that was never handed on: nobody else will say what became of it. */
@@ -208,10 +208,10 @@ export class Admission {
     return { maxTokens: each(taken, wish), reservedTokens: 0, leaseId: '', limits: [], strictSubjects: [] };
   }
 
-  #settleNothing({ caller }: Asker): void {
+  #settleNothing({ caller }: Asker, leaseId = '', reservedTokens = 0): void {
     const usage = { promptTokens: 0, completionTokens: 0, cachedTokens: 0, estimated: false };
     this.options.limiter
-      .settle({ caller, usage, costMicros: 0 }, { timeoutMs: settleTimeoutMs })
+      .settle({ caller, usage, costMicros: 0, leaseId, reservedTokens }, { timeoutMs: settleTimeoutMs })
       .catch((error: unknown) => log.debug('a reservation was left to expire', { code: toFlotillaError(error).code }));
   }
 
