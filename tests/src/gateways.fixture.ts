@@ -110,7 +110,7 @@ class CountingEngine {
     const finishReason = completionTokens === maxTokens ? 'length' : 'stop';
     const choice = chat.Choice.fromPartial({ role: 'assistant', content: 'x '.repeat(completionTokens), finishReason });
     this.used += promptTokens + completionTokens;
-    yield { event: { $case: 'choices', value: { choices: [choice] } } };
+    yield { event: { $case: 'choices', value: { choices: [choice], usage: undefined } } };
     const usage = { promptTokens, completionTokens, cachedTokens: 0, estimated: false };
     yield { event: { $case: 'finished', value: { usage } } };
   }

@@ -216,7 +216,7 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
       this.#choices = [];
       this.#unreadBytes = 0;
       if (this.#paused) this.#resume();
-      return { event: { $case: 'choices', value: { choices } } };
+      return { event: { $case: 'choices', value: { choices, usage: this.#decoder?.usage } } };
     }
     const tail = this.#tail;
     this.#tail = undefined;

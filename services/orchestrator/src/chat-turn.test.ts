@@ -73,7 +73,7 @@ describe('a chat turn', () => {
 
   it('passes tool calls, reasoning and roles in their order', async () => {
     const delta = (partial: object) => ({
-      event: { $case: 'choices' as const, value: { choices: [chat.Choice.fromPartial(partial)] } },
+      event: { $case: 'choices' as const, value: { choices: [chat.Choice.fromPartial(partial)], usage: undefined } },
     });
     await start({
       generate: async function* () {
@@ -328,6 +328,24 @@ describe('engines', () => {
     expect({ text, finish }).toEqual({ text: '0 1 2 ', finish: ['length'] });
     expect(usage).toMatchObject({ completionTokens: 3, estimated: true });
     await until(() => aborted);
+  });
+
+  it('are billed by what the engine said it used until the client left, where it says so', async () => {
+    const usage = { promptTokens: 77, completionTokens: 5, cachedTokens: 0, estimated: false };
+    const counted = piece('five tokens in one piece');
+    if (counted.event?.$case === 'choices') counted.event.value.usage = usage;
+    await start({
+      generate: async function* (_, context) {
+        yield answerer;
+        yield counted;
+        await never(context);
+      },
+    });
+    const call = platform.request();
+    for await (const { event } of platform.client.chat(call)) if (event?.$case === 'choices') break;
+    expect(await platform.recordedUsage(call)).toMatchObject([
+      { outcome: 'cancelled', estimated: false, prompt_tokens: 77, completion_tokens: 5 },
+    ]);
   });
 
   it('are aborted when the client leaves; what was generated is recorded once, as cancelled', async () => {

@@ -109,6 +109,7 @@ describe('a conversation', () => {
                   logprobsJson: '',
                 },
               ],
+              usage: undefined,
             },
           },
         });

@@ -104,6 +104,7 @@ export class Generation {
         return false;
       case 'choices':
         this.#introduce();
+        record.usedSoFar = event.value.usage;
         for (const choice of event.value.choices) this.#choice(choice);
         return false;
       case 'answerer':

@@ -29,7 +29,10 @@ export async function redactSecret({ state, text, final }: safety.GuardRequest):
 }
 
 export const piece = (content: string, finishReason = '', index = 0): router.GenerateEvent => ({
-  event: { $case: 'choices', value: { choices: [chat.Choice.fromPartial({ index, content, finishReason })] } },
+  event: {
+    $case: 'choices',
+    value: { choices: [chat.Choice.fromPartial({ index, content, finishReason })], usage: undefined },
+  },
 });
 export const answerer: router.GenerateEvent = {
   event: { $case: 'answerer', value: { model: 'm', provider: 'p', endpoint: 'e', systemFingerprint: '' } },

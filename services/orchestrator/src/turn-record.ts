@@ -49,6 +49,8 @@ export class TurnRecord {
   citations: readonly chat.Citation[] = [];
   /** What the engine said it used. */
   usage: common.Usage | undefined;
+  /** What the engine said it used until then; not all say. */
+  usedSoFar: common.Usage | undefined;
   /** The messages the engine was given; undefined until it took them. */
   prompt: readonly chat.Message[] | undefined;
   #generatedCharacters = 0;
@@ -80,9 +82,10 @@ export class TurnRecord {
     }
   }
 
-  /** What the engine said, or an estimate of what it did until it was stopped. */
+  /** What the engine said, at its end or until it was stopped, or an estimate of that. */
   finalUsage(): common.Usage {
-    if (this.usage) return this.usage;
+    const told = this.usage ?? this.usedSoFar;
+    if (told) return told;
     const began = this.answerer !== undefined || this.#generatedCharacters > 0;
     const promptTokens = began && this.prompt ? estimateTokens(this.prompt) : 0;
     const { maxTokens, choices } = this.request;

@@ -60,6 +60,16 @@ describe('chat completions', () => {
     expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { completion_tokens: whole.usage.completion_tokens } });
   });
 
+  it('tell in each chunk what was used so far, when asked', async () => {
+    await start();
+    const options = { include_usage: true, continuous_usage_stats: true };
+    const chunks = await streamed({ messages: user('Count to 10'), max_tokens: 4, stream_options: options });
+    const tokens = chunks.map(({ usage }: { usage: { completion_tokens: number } }) => usage.completion_tokens);
+    expect(tokens).toEqual([0, 1, 2, 3, 4, 4, 4]);
+    const prompts = chunks.map(({ usage }: { usage: { prompt_tokens: number } }) => usage.prompt_tokens);
+    expect(new Set(prompts).size).toBe(1);
+  });
+
   it('give n choices, in one answer and in a stream', async () => {
     await start();
     const { choices } = await chat({ messages: user('Say a'), n: 3 });

@@ -105,6 +105,8 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
       },
       logFile: path.join(options.folder, `${name}.log`),
       ready: { url: `http://127.0.0.1:${ops}/readyz` },
+      // Seven processes that start at once on a busy machine take their time.
+      readyTimeoutMs: 90_000,
       stopTimeoutMs: 35_000,
     });
     running.set(name, child);

@@ -49,6 +49,51 @@ describe('the pieces of a stream', () => {
     );
   });
 
+  it('tell what was used so far, as a parser finds it, when the engine says so in each chunk', () => {
+    const counted = (prompt: number, tokens: number) => [
+      { prompt_tokens: prompt, total_tokens: prompt + tokens, completion_tokens: tokens },
+      { completion_tokens: tokens, prompt_tokens: prompt, total_tokens: prompt + tokens },
+    ];
+    const scenario = fc.record({
+      texts: fc.array(fc.constantFrom('a', 'b ', '7', '"', '\\', '"total_tokens"'), { maxLength: 12 }),
+      prompt: fc.nat(1e6),
+      perChunk: fc.integer({ min: 1, max: 4 }),
+      order: fc.constantFrom(0, 1),
+      write: fc.constantFrom(JSON.stringify, spaced),
+    });
+    fc.assert(
+      fc.property(scenario, ({ texts, prompt, perChunk, order, write }) => {
+        const decoder = new OpenAiStream();
+        const choices: chat.Choice[] = [];
+        texts.forEach((content, at) => {
+          const tokens = (at + 1) * perChunk;
+          const chunk = { choices: [{ index: 0, delta: { content } }], usage: counted(prompt, tokens)[order] };
+          decoder.write(Buffer.from(`data: ${write(chunk)}\n\n`), choices);
+          expect(decoder.usage).toEqual({
+            ...{ promptTokens: prompt, completionTokens: tokens, cachedTokens: 0, estimated: false },
+          });
+        });
+        expect(choices.map(({ content }) => content)).toEqual(texts);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('of several choices are counted together until the end tells of all', () => {
+    const decoder = new OpenAiStream();
+    const usage = (tokens: number) => ({ prompt_tokens: 5, total_tokens: 5 + tokens, completion_tokens: tokens });
+    const chunk = (index: number, tokens: number) => ({
+      choices: [{ index, delta: { content: 'x' } }],
+      usage: usage(tokens),
+    });
+    const used = (value: unknown) => {
+      decoder.write(Buffer.from(`data: ${JSON.stringify(value)}\n\n`), []);
+      return decoder.usage?.completionTokens;
+    };
+    const seen = [chunk(0, 1), chunk(1, 1), chunk(0, 2), chunk(1, 3), { choices: [], usage: usage(6) }].map(used);
+    expect(seen).toEqual([1, 2, 3, 5, 6]);
+  });
+
   it('keep what is not text when a chunk looks like the one before', () => {
     const chunks = [
       '{"choices":[{"index":0,"delta":{"content":"a"}}]}',

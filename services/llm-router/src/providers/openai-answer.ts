@@ -1,5 +1,5 @@
 import type { chat, common } from '@flotilla/contracts';
-import { ChunkTemplate } from './chunk-template.ts';
+import { ChunkTemplate, type TextChunk } from './chunk-template.ts';
 import { cutFailure, frameFailure, malformedFailure } from './engine-errors.ts';
 import type { AnswerDecoder } from './provider.ts';
 import { SseParser } from './sse.ts';
@@ -35,8 +35,11 @@ interface OpenAiAnswer {
 /** `text/event-stream` of chat.completion.chunk. */
 export class OpenAiStream implements AnswerDecoder {
   done = false;
-  usage: common.Usage | undefined;
   systemFingerprint = '';
+  /** Of the whole answer, or of the prompt while it goes on. */
+  #usage: common.Usage | undefined;
+  /** Tokens of each choice so far. */
+  readonly #tokens: number[] = [];
   readonly #parser = new SseParser((data) => this.#take(data));
   #choices: chat.Choice[] = [];
   /** By index of the choice: false once it began, true once it has its finish reason. */
@@ -44,6 +47,14 @@ export class OpenAiStream implements AnswerDecoder {
   readonly #template = new ChunkTemplate();
   /** Of the chunk that the template came from. */
   #templateIndex = 0;
+
+  /** What the engine says it used, so far or in all. */
+  get usage(): common.Usage | undefined {
+    if (this.#usage === undefined || this.#tokens.length === 0) return this.#usage;
+    let completionTokens = 0;
+    for (const tokens of this.#tokens) completionTokens += tokens ?? 0;
+    return { ...this.#usage, completionTokens };
+  }
 
   write(bytes: Buffer, choices: chat.Choice[]): void {
     this.#choices = choices;
@@ -64,6 +75,8 @@ export class OpenAiStream implements AnswerDecoder {
     const text = this.#template.text(data);
     if (text !== undefined) {
       this.#choices.push(textPiece(this.#templateIndex, text));
+      const { tokens } = this.#template;
+      if (tokens !== undefined) this.#tokens[this.#templateIndex] = tokens;
       return;
     }
     if (data === '[DONE]') {
@@ -74,17 +87,26 @@ export class OpenAiStream implements AnswerDecoder {
     }
     const chunk = parse(data);
     if (chunk.error != null) throw frameFailure(chunk.error);
-    if (chunk.usage) this.usage = usageOf(chunk.usage);
     if (chunk.system_fingerprint) this.systemFingerprint = chunk.system_fingerprint;
     const choices = chunk.choices;
+    if (chunk.usage) this.#used(usageOf(chunk.usage), choices);
     if (!Array.isArray(choices)) return;
     for (const choice of choices) {
       const piece = choiceOf(choice, choice.delta);
       this.#finished[piece.index] = this.#finished[piece.index] === true || piece.finishReason !== '';
       this.#choices.push(piece);
-      const plain = choices.length === 1 && !chunk.usage && isTextOnly(piece);
-      if (plain && this.#template.learn(data, piece.content, textOnly)) this.#templateIndex = piece.index;
+      const plain = choices.length === 1 && isTextOnly(piece);
+      const found = { text: piece.content, tokens: chunk.usage?.completion_tokens };
+      if (plain && this.#template.learn(data, found, textOnly)) this.#templateIndex = piece.index;
     }
+  }
+
+  /** A chunk with a choice tells what that one took so far (vLLM's `continuous_usage_stats`), one without what all took. */
+  #used(usage: common.Usage, choices: readonly OpenAiChoice[] | undefined): void {
+    this.#usage = usage;
+    const [choice] = choices ?? [];
+    if (choice && choices!.length === 1) this.#tokens[choice.index ?? 0] = usage.completionTokens;
+    else this.#tokens.length = 0;
   }
 }
 
@@ -141,10 +163,11 @@ function isTextOnly(piece: chat.Choice): boolean {
   return content !== '' && role + reasoning + toolCallsJson + refusal + logprobsJson + finishReason === '';
 }
 
-/** The text of a chunk with one piece. */
-function textOnly(data: string): string | undefined {
-  const choice = parse(data).choices?.[0];
-  return choice && choiceOf(choice, choice.delta).content;
+/** A chunk with one piece. */
+function textOnly(data: string): TextChunk | undefined {
+  const { choices, usage } = parse(data);
+  const choice = choices?.[0];
+  return choice && { text: choiceOf(choice, choice.delta).content, tokens: usage?.completion_tokens };
 }
 
 /** Throws for a choice that its engine gave up: vLLM says `abort` when it shuts down or was told to, OpenRouter `error`. */

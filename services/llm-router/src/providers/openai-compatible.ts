@@ -1,18 +1,18 @@
 import { frameFailure, malformedFailure } from './engine-errors.ts';
 import { OpenAiStream, OpenAiWhole, usageOf } from './openai-answer.ts';
-import { chatBody } from './openai-request.ts';
+import { chatBody, type BodyStyle } from './openai-request.ts';
 import type { EmbedAnswer, ProviderAdapter } from './provider.ts';
 
 /**
  * vLLM, OpenRouter, OpenAI and whatever speaks as they do. `maxTokensField`: OpenAI itself refuses `max_tokens` for its
- * newer models; the others do not all know `max_completion_tokens`.
+ * newer models; the others do not all know `max_completion_tokens`. `countsEachChunk`: vLLM alone is known to.
  */
-export function openAiCompatible(maxTokensField: 'max_tokens' | 'max_completion_tokens'): ProviderAdapter {
+export function openAiCompatible(style: BodyStyle): ProviderAdapter {
   return {
     generatePath: '/chat/completions',
     embedPath: '/embeddings',
     basePath: (pathname) => pathname,
-    generateBody: (model, request) => chatBody(model, request, maxTokensField),
+    generateBody: (model, request) => chatBody(model, request, style),
     answer: (stream) => (stream ? new OpenAiStream() : new OpenAiWhole()),
     embedBody: (model, inputs) => JSON.stringify({ model, input: inputs, encoding_format: 'float' }),
     embeddings: readEmbeddings,

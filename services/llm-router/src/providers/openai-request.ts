@@ -1,15 +1,24 @@
 import type { chat, router } from '@flotilla/contracts';
 import { furtherFields } from './parameters.ts';
 
+export interface BodyStyle {
+  readonly maxTokensField: 'max_tokens' | 'max_completion_tokens';
+  /** Asks a stream to say in each chunk what was used so far, so that one that is cut is billed by what the engine counted. */
+  readonly countsEachChunk: boolean;
+}
+
 /** The body of `POST /chat/completions`. Texts that are JSON already are spliced in as they are. */
-export function chatBody(model: string, request: router.GenerateRequest, maxTokensField: string): string {
+export function chatBody(model: string, request: router.GenerateRequest, style: BodyStyle): string {
   let body = `{"model":${JSON.stringify(model)},"messages":[`;
   for (let i = 0; i < request.messages.length; i += 1) {
     if (i > 0) body += ',';
     body += messageJson(request.messages[i]!);
   }
-  body += request.stream ? '],"stream":true,"stream_options":{"include_usage":true}' : '],"stream":false';
-  if (request.maxTokens > 0) body += `,"${maxTokensField}":${request.maxTokens}`;
+  if (!request.stream) body += '],"stream":false';
+  else if (style.countsEachChunk)
+    body += '],"stream":true,"stream_options":{"include_usage":true,"continuous_usage_stats":true}';
+  else body += '],"stream":true,"stream_options":{"include_usage":true}';
+  if (request.maxTokens > 0) body += `,"${style.maxTokensField}":${request.maxTokens}`;
   const further = furtherFields(request.parametersJson);
   return further === '' ? `${body}}` : `${body},${further}}`;
 }

@@ -23,6 +23,7 @@ export interface AnswerDecoder {
   end(choices: chat.Choice[]): void;
   /** The engine said that nothing more comes. */
   readonly done: boolean;
+  /** What the engine says it used, so far or in all. */
   readonly usage: common.Usage | undefined;
   readonly systemFingerprint: string;
 }

@@ -40,6 +40,17 @@ function usageJson({ promptTokens, cachedTokens, completionTokens }: Usage): str
   return `{"prompt_tokens":${promptTokens},"total_tokens":${total},"completion_tokens":${completionTokens},"prompt_tokens_details":{"cached_tokens":${cachedTokens}}}`;
 }
 
+/** vLLM's `continuous_usage_stats`: of one choice, without what the cache held. */
+function soFarJson({ promptTokens }: Usage, tokens: number): string {
+  return `{"prompt_tokens":${promptTokens},"total_tokens":${promptTokens + tokens},"completion_tokens":${tokens}}`;
+}
+
+/** As the request's `stream_options` have them. */
+export interface UsageOptions {
+  readonly include_usage?: boolean | null | undefined;
+  readonly continuous_usage_stats?: boolean | null | undefined;
+}
+
 const headJson = (object: string, { id, model, created }: Head) =>
   `{"id":${JSON.stringify(id)},"object":"${object}","created":${created},"model":${JSON.stringify(model)},"choices":[`;
 
@@ -62,7 +73,7 @@ export function streamedReply(
   shape: Shape,
   head: Head,
   choices: readonly Choice[],
-  includeUsage: boolean,
+  { include_usage: inTheEnd, continuous_usage_stats: inEach }: UsageOptions,
 ): Reply {
   const { response } = exchange;
   const beginning = `data: ${headJson(shape.chunkObject, head)}`;
@@ -74,11 +85,12 @@ export function streamedReply(
       const choice = choices[index]!;
       const start = `${beginning}{"index":${index},`;
       let text = '';
-      if (from === 0) for (const opening of shape.openings(choice)) text += `${start}${opening}}]}\n\n`;
-      for (let i = from; i < to; i += 1) text += `${start}${shape.token(choice, choice.tokens[i]!)}}]}\n\n`;
-      if (done) text += `${start}${shape.closing(choice)}}]}\n\n`;
+      const end = (tokens: number) => (inEach ? `}],"usage":${soFarJson(usage, tokens)}}\n\n` : '}]}\n\n');
+      if (from === 0) for (const opening of shape.openings(choice)) text += `${start}${opening}${end(0)}`;
+      for (let i = from; i < to; i += 1) text += `${start}${shape.token(choice, choice.tokens[i]!)}${end(i + 1)}`;
+      if (done) text += `${start}${shape.closing(choice)}${end(to)}`;
       if (!done || (left -= 1) > 0) return void response.write(text);
-      if (includeUsage) text += `${beginning}],"usage":${usageJson(usage)}}\n\n`;
+      if (inTheEnd) text += `${beginning}],"usage":${usageJson(usage)}}\n\n`;
       response.end(`${text}data: [DONE]\n\n`);
     },
     onAborted: () => response.destroy(),

@@ -13,7 +13,9 @@ const tokens = z.number().int().nullish();
 export const samplingFields = {
   model: z.string().nullish(),
   stream: z.boolean().nullish(),
-  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+  stream_options: z
+    .looseObject({ include_usage: z.boolean().nullish(), continuous_usage_stats: z.boolean().nullish() })
+    .nullish(),
   n: z.number().int().min(1).max(64).nullish(),
   stop: z.union([z.string(), z.array(z.string()).max(64)]).nullish(),
   include_stop_str_in_output: z.boolean().nullish(),
@@ -100,7 +102,7 @@ export function generate(engine: Engine, exchange: Exchange, generation: Generat
   };
   const stream = request.stream ?? false;
   const reply = stream
-    ? streamedReply(exchange, shape, head, choices, request.stream_options?.include_usage ?? false)
+    ? streamedReply(exchange, shape, head, choices, request.stream_options ?? {})
     : wholeReply(exchange, shape, head, choices);
   const perPrompt = choices.length / prompts.length;
   const usage: Usage = { promptTokens: 0, cachedTokens: 0, completionTokens: 0 };
