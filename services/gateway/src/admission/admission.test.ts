@@ -132,6 +132,25 @@ describe('admission in strict mode', () => {
     expect(settles).toMatchObject([{ caller: { requestId: 'req_1' }, usage: { promptTokens: 0 }, costMicros: 0 }]);
   });
 
+  it('gives back what a request was granted that could not be served, but not what may have been used', async () => {
+    const grant = await admission.admit(asker(), body());
+    for (const code of ['engine_error', 'cancelled', 'deadline_exceeded', 'internal'] as const) {
+      admission.failed(asker(), grant, new FlotillaError(code));
+    }
+    expect(settles).toEqual([]);
+    admission.failed(asker(), grant, new FlotillaError('model_not_found'));
+    expect(settles).toHaveLength(1);
+  });
+
+  it('lets the usage event of a call that broke off come first, and gives back what never arrived', async () => {
+    const grant = await admission.admit(asker(), body());
+    admission.failed(asker(), grant, new FlotillaError('unavailable'));
+    await clock.advanceAsync(9_999);
+    expect(settles).toEqual([]);
+    await clock.advanceAsync(1);
+    expect(settles).toHaveLength(1);
+  });
+
   it('asks for inputs without an answer', async () => {
     reserve = async () => answer({ grantedOutputTokens: 0 });
     const grant = await admission.admitInputs(asker(), 'm', ['some text', 'more']);
@@ -156,7 +175,7 @@ describe('admission in lease mode', () => {
     await admission.admit(leasing, body());
     await clock.advanceAsync(0);
     const grant = await admission.admit(leasing, body());
-    admission.release(leasing, grant);
+    admission.failed(leasing, grant, new FlotillaError('engine_unavailable'));
     const { leaseId, reservedTokens } = grant;
     expect(settles).toMatchObject([{ usage: { promptTokens: 0 }, leaseId, reservedTokens }]);
   });

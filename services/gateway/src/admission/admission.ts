@@ -1,6 +1,6 @@
 import type { limits } from '@flotilla/contracts';
 import { ModelPrices, toFlotillaError } from '@flotilla/kernel';
-import type { Clock, Live, PlatformFile, Random } from '@flotilla/kernel';
+import type { Clock, ErrorCode, FlotillaError, Live, PlatformFile, Random } from '@flotilla/kernel';
 import type { Client } from '@flotilla/rpc';
 import { counter, logger } from '@flotilla/telemetry';
 import type { ChatBody } from '../chat/chat-body.ts';
@@ -55,6 +55,21 @@ interface Wish {
 const logEveryMs = 1_000;
 const settleTimeoutMs = 5_000;
 
+/** With these, tokens may have been generated: the orchestrator says what was used, not we. */
+const mayHaveGenerated: ReadonlySet<ErrorCode> = new Set([
+  'cancelled',
+  'deadline_exceeded',
+  'engine_error',
+  'internal',
+]);
+/**
+ * A call that is `unavailable` never arrived, or broke off. In the second case the orchestrator's event says what was
+ * used, and it has come after so many milliseconds; only then what was granted is given back, if it is there still.
+ */
+const lostCallMs = 10_000;
+/** Such calls that are waited for, about 1 KiB each; of more, what was granted is given back at once. */
+const mostLost = 10_000;
+
 const log = logger('gateway.admission');
 const unavailable = counter({
   name: 'flotilla_gateway_limiter_unavailable_total',
@@ -85,6 +100,7 @@ export class Admission {
   readonly #circuit: Circuit;
   readonly #prices: ModelPrices;
   #nextLog = 0;
+  #lost = 0;
 
   constructor(private readonly options: AdmissionOptions) {
     const { limiter, clock, random, timeoutMs, file, leaseTtlMs, leaseRequests } = options;
@@ -115,15 +131,22 @@ export class Admission {
     return this.#decide(asker, { model, choices: 0, promptTokens, outputTokens: 0, defaultOutputTokens: 0 });
   }
 
-  /** Gives back what a request was granted that used nothing. Runs by itself: a reservation expires if this is lost. */
-  release(asker: Asker, grant: Grant): void {
-    if (grant.reservedTokens > 0) this.#settleNothing(asker, grant.leaseId, grant.reservedTokens);
+  /** The request was handed on and failed before anything of its answer came. Runs by itself. */
+  failed(asker: Asker, grant: Grant, { code }: FlotillaError): void {
+    if (mayHaveGenerated.has(code) || grant.reservedTokens === 0) return;
+    const giveBack = () => this.#settleNothing(asker, grant.leaseId, grant.reservedTokens);
+    if (code !== 'unavailable' || this.#lost >= mostLost) return giveBack();
+    this.#lost += 1;
+    this.options.clock.after(lostCallMs, () => {
+      this.#lost -= 1;
+      giveBack();
+    });
   }
 
-  /** As `release`, of a request that was never handed on: nobody else will say what became of it. */
+  /** The request was never handed on. */
   abandon(asker: Asker, grant: Grant): void {
-    if (grant.leaseId === '') return this.release(asker, grant);
-    this.#leases.giveBack(asker.identity.plan.subjects, grant.leaseId, grant.reservedTokens);
+    if (grant.leaseId !== '') this.#leases.giveBack(asker.identity.plan.subjects, grant.leaseId, grant.reservedTokens);
+    else if (grant.reservedTokens > 0) this.#settleNothing(asker);
   }
 
   /** Returns what was taken in advance. */

@@ -1,5 +1,5 @@
 import type { orchestrator } from '@flotilla/contracts';
-import { toFlotillaError, type Clock, type ErrorCode, type FlotillaError } from '@flotilla/kernel';
+import { toFlotillaError, type Clock, type FlotillaError } from '@flotilla/kernel';
 import type { Client } from '@flotilla/rpc';
 import { counter, histogram, llmSeconds } from '@flotilla/telemetry';
 
@@ -26,14 +26,6 @@ function countTokens({ value: { usage } }: Finished): void {
   completionTokens.add(usage?.completionTokens ?? 0);
 }
 
-/** With these, tokens may have been generated: the orchestrator says what was used, not we. */
-const generating: ReadonlySet<ErrorCode> = new Set(['cancelled', 'deadline_exceeded', 'engine_error', 'internal']);
-
-/** Whether a call that failed before its first event may have used anything. */
-export function mayHaveGenerated({ code }: FlotillaError): boolean {
-  return generating.has(code);
-}
-
 /** An overloaded or broken platform, not a client that left or asked for what it may not have. */
 export function isOurFault({ code, row }: FlotillaError): boolean {
   return row.http >= 500 && code !== 'cancelled';
@@ -47,8 +39,8 @@ export interface EngineAnswerOptions {
   readonly signal: AbortSignal;
   /** The first piece came, after so many milliseconds. */
   readonly onFirst: (ttftMs: number) => void;
-  /** The call failed before anything was generated. */
-  readonly onNothing: () => void;
+  /** The call failed before anything of its answer came. */
+  readonly onNothing: (error: FlotillaError) => void;
 }
 
 /** One answer of the orchestrator, asked for when it is first read, and what is known of it. */
@@ -78,7 +70,7 @@ export class EngineAnswer {
     } catch (thrown) {
       const error = toFlotillaError(thrown);
       this.failed = isOurFault(error);
-      if (!begun && !mayHaveGenerated(error)) this.options.onNothing();
+      if (!begun) this.options.onNothing(error);
       throw thrown;
     }
   }

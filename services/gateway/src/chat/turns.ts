@@ -6,7 +6,7 @@ import type { RuleBook } from '../rules/content-rules.ts';
 import type { Shedder, Ticket } from '../shedding/shedder.ts';
 import { blockedAnswer } from './blocked-answer.ts';
 import type { ChatBody } from './chat-body.ts';
-import { EngineAnswer, isOurFault, mayHaveGenerated } from './engine-answer.ts';
+import { EngineAnswer, isOurFault } from './engine-answer.ts';
 import { requireModel } from './model-access.ts';
 
 /** A chat that may run. Its events flow when they are read. */
@@ -76,7 +76,7 @@ export class Turns {
         const asked = { request: { caller, ...request }, reservedTokens, leaseId };
         return { grant, response: await orchestrator.embed(asked, { timeoutMs, signal }) };
       } catch (thrown) {
-        if (!mayHaveGenerated(toFlotillaError(thrown))) admission.release(asker, grant);
+        admission.failed(asker, grant, toFlotillaError(thrown));
         throw thrown;
       }
     });
@@ -118,7 +118,7 @@ export class Turns {
     const answer = new EngineAnswer({
       ...{ orchestrator, clock, timeoutMs, signal: asker.signal, request: chatRequest(asker, body, grant) },
       onFirst: (ttftMs) => ticket.began?.(ttftMs),
-      onNothing: () => admission.release(asker, grant),
+      onNothing: (error) => admission.failed(asker, grant, error),
     });
     try {
       return await use(this.#turn(asker, body, grant, answer.events()));
