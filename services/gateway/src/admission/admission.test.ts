@@ -4,7 +4,8 @@ import { FlotillaError, liveValue, parsePlatformFile, systemRandom } from '@flot
 import { createFakeClock, type FakeClock } from '@flotilla/testkit';
 import type { Identity, Plan } from '../access/identity.ts';
 import type { ChatBody } from '../chat/chat-body.ts';
-import { Admission, type Asker } from './admission.ts';
+import { Admission } from './admission.ts';
+import type { Asker } from './grant.ts';
 import { LimitReached } from './limit-reached.ts';
 import { keySubject } from './subject.fixture.ts';
 

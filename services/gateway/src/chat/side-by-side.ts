@@ -1,5 +1,5 @@
 import { FlotillaError } from '@flotilla/kernel';
-import type { Asker } from '../admission/admission.ts';
+import type { Asker } from '../admission/grant.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { ChatBody } from './chat-body.ts';
 import type { Turn, Turns } from './turns.ts';

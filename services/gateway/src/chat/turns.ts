@@ -1,7 +1,8 @@
 import type { orchestrator, router } from '@flotilla/contracts';
 import { FlotillaError, toFlotillaError, type Clock } from '@flotilla/kernel';
 import type { Client } from '@flotilla/rpc';
-import type { Admission, Asker, Grant } from '../admission/admission.ts';
+import type { Admission } from '../admission/admission.ts';
+import type { Asker, Grant } from '../admission/grant.ts';
 import type { RuleBook } from '../rules/content-rules.ts';
 import type { Shedder, Ticket } from '../shedding/shedder.ts';
 import { blockedAnswer } from './blocked-answer.ts';
