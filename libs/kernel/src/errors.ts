@@ -62,6 +62,13 @@ export const errorTable = {
     retry: true,
     text: 'Something else changed it at the same time.',
   },
+  in_the_way: {
+    http: 409,
+    grpc: 9,
+    type: 'invalid_request_error',
+    retry: false,
+    text: 'Something that is there stands in the way. Another try does not help.',
+  },
   capability_mismatch: {
     http: 409,
     grpc: 9,

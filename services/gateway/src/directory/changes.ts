@@ -39,7 +39,7 @@ export class Changes {
       })
       .catch((error: unknown) => {
         if (sqlState(error) !== uniqueViolation) throw error;
-        throw new FlotillaError('conflict', 'There is one with this id already. Choose another.', {
+        throw new FlotillaError('in_the_way', 'There is one with this id already. Choose another.', {
           details: { param: 'id' },
           cause: error,
         });

@@ -60,7 +60,7 @@ describe('a key', () => {
     expect(await one.keys.verify(next.secret)).toMatchObject({ keyId: next.key.id });
     const shown = await directory.getKey(root, 'acme', old.key.id);
     expect(shown).toMatchObject({ replacedBy: next.key.id, rotatedAt: clock.now() - 60_000 });
-    await expect(directory.rotateKey(root, 'acme', old.key.id)).rejects.toMatchObject({ code: 'conflict' });
+    await expect(directory.rotateKey(root, 'acme', old.key.id)).rejects.toMatchObject({ code: 'in_the_way' });
   });
 
   it('is changed without another secret', async () => {
@@ -109,7 +109,7 @@ describe('a tier', () => {
     });
     await directory.putTier(root, { name: 'gold', definition: {} });
     await directory.updateOrg(root, 'acme', { tier: 'gold' });
-    await expect(directory.deleteTier(root, 'gold')).rejects.toMatchObject({ code: 'conflict' });
+    await expect(directory.deleteTier(root, 'gold')).rejects.toMatchObject({ code: 'in_the_way' });
   });
 });
 
@@ -186,7 +186,7 @@ describe('the audit log', () => {
     const { directory } = await setUp();
     const count = async () => (await database.query('SELECT id FROM gateway.audit_log')).length;
     const before = await count();
-    expect(await codeOf(() => directory.createOrg(root, { id: 'acme', name: 'again' }))).toBe('conflict');
+    expect(await codeOf(() => directory.createOrg(root, { id: 'acme', name: 'again' }))).toBe('in_the_way');
     expect(await codeOf(() => directory.createKey(root, 'acme', { name: 'x', userId: 'nobody' }))).toBe('not_found');
     expect(await count()).toBe(before);
     await database.query(`ALTER TABLE gateway.audit_log ADD CONSTRAINT none CHECK (action <> 'org.update') NOT VALID`);

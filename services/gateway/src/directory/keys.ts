@@ -145,9 +145,9 @@ export class Keys {
 }
 
 function refuseEnded({ revokedAt, expiresAt, replacedBy }: Key, now: number): void {
-  if (replacedBy !== null) throw new FlotillaError('conflict', `This key was replaced by ${replacedBy} already.`);
+  if (replacedBy !== null) throw new FlotillaError('in_the_way', `This key was replaced by ${replacedBy} already.`);
   if (revokedAt !== null || (expiresAt !== null && expiresAt <= now)) {
-    throw new FlotillaError('conflict', 'This key was revoked or has expired: make a new one.');
+    throw new FlotillaError('in_the_way', 'This key was revoked or has expired: make a new one.');
   }
 }
 

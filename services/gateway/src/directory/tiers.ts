@@ -79,6 +79,6 @@ async function refuseUsed(tx: Queryable, name: string): Promise<void> {
     [name],
   );
   if (row?.used) {
-    throw new FlotillaError('conflict', `Organisations or keys are of the tier '${name}'. Give them another first.`);
+    throw new FlotillaError('in_the_way', `Organisations or keys are of the tier '${name}'. Give them another first.`);
   }
 }

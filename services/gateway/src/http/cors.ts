@@ -8,6 +8,12 @@ const exposed = [
   ...['x-request-id', 'request-id', 'openai-processing-ms', 'x-flotilla-region'],
   ...['retry-after', 'retry-after-ms', 'x-should-retry'],
   ...['ratelimit', 'ratelimit-policy', ...limits],
+  ...[
+    'idempotent-replayed',
+    'x-flotilla-idempotency',
+    'anthropic-ratelimit-requests-remaining',
+    'anthropic-ratelimit-tokens-remaining',
+  ],
 ].join(', ');
 
 /** Seconds a browser may remember a preflight; Chromium caps it at two hours. */

@@ -55,7 +55,7 @@ describe('organisations', () => {
 
   it('are refused once only: a second one with the id is a conflict', async () => {
     expect(await refused('createOrg', { body: { id: 'acme', name: 'Again', tier: 'dev' } })).toMatchObject({
-      ...{ status: 409, code: 'conflict', param: 'id' },
+      ...{ status: 409, code: 'in_the_way', param: 'id' },
     });
   });
 

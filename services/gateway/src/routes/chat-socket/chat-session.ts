@@ -71,7 +71,7 @@ export class ChatSession {
 
   #begin(id: string, body: unknown): void {
     if (this.#refusing) throw new FlotillaError('unavailable', 'This gateway is shutting down. Connect again.');
-    if (this.#chats.has(id)) throw new FlotillaError('conflict', `A chat with the id '${id}' is under way.`);
+    if (this.#chats.has(id)) throw new FlotillaError('in_the_way', `A chat with the id '${id}' is under way.`);
     const { maxChatsPerSocket } = this.edge.config;
     if (this.#chats.size >= maxChatsPerSocket) {
       throw new FlotillaError('overloaded', `${maxChatsPerSocket} chats are under way on this connection already.`);

@@ -139,7 +139,7 @@ describe('the chat socket', () => {
     for (const id of ['a', 'b', 'c']) client.send({ type: 'chat', id, body });
     expect((await client.end('c')).error.code).toBe('overloaded');
     client.send({ type: 'chat', id: 'a', body });
-    expect((await client.end('a')).error.code).toBe('conflict');
+    expect((await client.end('a')).error.code).toBe('in_the_way');
     await client.close();
     await waits.left;
   });
