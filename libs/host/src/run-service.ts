@@ -46,7 +46,11 @@ export async function runService(
     ...{ rpc, bus, file, env, clock: systemClock, random: systemRandom },
     database() {
       if (!config.databaseUrl) throw new Error(`${target.name} needs FLOTILLA_DATABASE_URL (postgres://…)`);
-      return (database ??= openDatabase(config.databaseUrl));
+      // One that could not be opened is opened anew when it is asked for again.
+      return (database ??= openDatabase(config.databaseUrl).catch((error: unknown) => {
+        database = undefined;
+        throw error;
+      }));
     },
     metrics: () => telemetry.metricsText(),
     ready: () => group.ready(),

@@ -6,9 +6,8 @@ import { createRateLimiter } from './rate-limiter.ts';
 /** The rate limiter as a target of a host. */
 export const rateLimiterTarget = {
   name: 'rate-limiter',
-  async create({ rpc, bus, clock, random, env, database }: Host) {
-    return createRateLimiter(readRateLimiterConfig(env), { rpc, bus, clock, random, database: await database() });
-  },
+  create: ({ rpc, bus, clock, random, env, database }: Host) =>
+    createRateLimiter(readRateLimiterConfig(env), { rpc, bus, clock, random, database }),
 } as const;
 
 /** FLOTILLA_RATE_LIMITER_*, and FLOTILLA_REDIS_URL as the platform's one Redis. */

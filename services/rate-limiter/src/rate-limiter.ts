@@ -5,7 +5,7 @@ import { nestService, type RpcNetwork } from '@flotilla/rpc';
 import { logger } from '@flotilla/telemetry';
 import type { RateLimiterConfig } from './config.ts';
 import { keepLedger } from './ledger/ledger.events.ts';
-import { keptLedger } from './ledger/kept-ledger.ts';
+import { KeptLedger } from './ledger/kept-ledger.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { LimitStore } from './limit-store.ts';
 import { Limiter } from './limiter.ts';
@@ -22,8 +22,11 @@ export interface RateLimiterPorts {
   random?: Random;
   /** Absent: Redis when the configuration names one, else memory. */
   store?: LimitStore;
-  /** Where the ledger is kept. Without it and `ledger` nothing is kept of what was used, and periods count from nothing after a restart. */
-  database?: Database;
+  /**
+   * Opens where the ledger is kept; tried again while it throws `unavailable`. Without it and `ledger` nothing is kept of what was used,
+   * and periods count from nothing after a restart.
+   */
+  database?: () => Promise<Database>;
   /** In place of the one in the database. */
   ledger?: Ledger;
 }
@@ -34,7 +37,7 @@ const log = logger('rate-limiter');
 export function createRateLimiter(config: RateLimiterConfig, ports: RateLimiterPorts): Service {
   const { clock = systemClock, random = systemRandom } = ports;
   const store = ports.store ?? openStore(config, clock, random);
-  const kept = ports.database && keptLedger(ports.database, config, clock);
+  const kept = ports.database && new KeptLedger({ ...config, open: ports.database, clock });
   const ledger = ports.ledger ?? kept;
   const limiter = new Limiter({ store, clock, seed: ledger });
   const subscriptions: Subscription[] = [];
