@@ -51,9 +51,10 @@ async function withSubject<T>(
 ): Promise<T> {
   const folder = mkdtempSync(path.join(tmpdir(), 'flotilla-bench-'));
   const config = path.join(folder, 'flotilla.yaml');
-  const unlimited = { requests_per_minute: 100_000_000, tokens_per_minute: 1_000_000_000 };
+  // High enough to refuse nothing; decided by leases, as for a tenant that is in a hurry.
+  const high = { requests_per_minute: 100_000_000, tokens_per_minute: 1_000_000_000, mode: 'lease' };
   const provider = { name: 'bench', kind: 'vllm', base_url: `http://127.0.0.1:${engine.port}/v1` };
-  writeFileSync(config, stringify({ providers: [provider], tiers: { dev: unlimited } }));
+  writeFileSync(config, stringify({ providers: [provider], tiers: { dev: high } }));
   const env = { FLOTILLA_CONFIG: config };
   const subject = await (shape === 'mesh' ? startMeshSubject(env, folder) : startStandalone(env, folder));
   try {

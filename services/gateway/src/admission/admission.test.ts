@@ -160,6 +160,12 @@ describe('admission in strict mode', () => {
   });
 });
 
+it('asks nobody where nothing is limited', () => {
+  const grant = admission.admit(asker({ subjects: [keySubject({})] }), body());
+  expect(grant).toMatchObject({ maxTokens: 77, reservedTokens: 0, leaseId: '' });
+  expect(reserves).toEqual([]);
+});
+
 describe('admission in lease mode', () => {
   it('asks the limiter once, with a guess, and then decides at once by the lease', async () => {
     const leasing = asker({ mode: 'lease' });

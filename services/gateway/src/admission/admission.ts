@@ -43,9 +43,18 @@ const unavailable = counter({
   unit: '{request}',
 });
 
+const isLimited = (subject: limits.Subject) =>
+  subject.requestsPerMinute > 0 ||
+  subject.tokensPerMinute > 0 ||
+  subject.requestsPerDay > 0 ||
+  subject.tokensPerWeek > 0 ||
+  subject.tokensPerMonth > 0 ||
+  subject.concurrentRequests > 0 ||
+  subject.budgetMicrosPerMonth > 0;
+
 /**
  * Decides whether a request may run and how much it may use: from a lease in hand, by asking the limiter, or, while the
- * limiter cannot be asked, by local limits that only bound a flood.
+ * limiter cannot be asked, by local limits that only bound a flood. Where nothing is limited nobody is asked.
  */
 export class Admission {
   readonly #leases: Leases;
@@ -101,8 +110,12 @@ export class Admission {
 
   #decide(asker: Asker, wish: Wish): Grant | Promise<Grant> {
     const { orgId, plan } = asker.identity;
+    const outputTokens = wish.outputTokens || wish.defaultOutputTokens;
+    if (!plan.subjects.some(isLimited)) {
+      decided.unlimited.add(1);
+      return { maxTokens: each(outputTokens, wish), reservedTokens: 0, leaseId: '', strictSubjects: [], limits: [] };
+    }
     if (plan.mode === 'lease') {
-      const outputTokens = wish.outputTokens || wish.defaultOutputTokens;
       const tokens = wish.promptTokens + outputTokens;
       const leased = this.#leases.take(orgId, plan.subjects, tokens);
       if (leased) {
