@@ -66,15 +66,18 @@ export function refusalOf(
   amounts: Amounts,
   parties: readonly Party[],
   windows: Windows,
-): { party: Party; dimension: Dimension; retryAfterMs: number } | undefined {
-  let longest: { party: Party; dimension: Dimension; retryAfterMs: number } | undefined;
+): Pick<Decision, 'refusedBy' | 'retryAfterMs'> | undefined {
+  let longest: Pick<Decision, 'refusedBy' | 'retryAfterMs'> | undefined;
   for (const party of parties) {
+    const { subject } = party;
     for (const dimension of dimensions) {
-      const limit = party.subject.limits[dimension];
+      const limit = subject.limits[dimension];
       if (limit === 0) continue;
       const retryAfterMs = waitOf(dimension, limit, amounts, party, windows);
-      if (retryAfterMs === Infinity) return { party, dimension, retryAfterMs: 0 };
-      if (retryAfterMs > (longest?.retryAfterMs ?? 0)) longest = { party, dimension, retryAfterMs };
+      if (retryAfterMs === 0) continue;
+      const refusedBy = { subject, dimension };
+      if (retryAfterMs === Infinity) return { refusedBy, retryAfterMs: 0 };
+      if (retryAfterMs > (longest?.retryAfterMs ?? 0)) longest = { refusedBy, retryAfterMs };
     }
   }
   return longest;
@@ -141,11 +144,16 @@ function tenth(left: number): number {
 }
 
 export function statesOf(parties: readonly Party[], windows: Windows): LimitState[] {
-  return parties.flatMap((party) =>
-    dimensions
-      .filter((dimension) => party.subject.limits[dimension] > 0)
-      .map((dimension) => ({ subject: party.subject, dimension, ...stateOf(dimension, party, windows) })),
-  );
+  const states: LimitState[] = [];
+  for (const party of parties) {
+    const { subject } = party;
+    for (const dimension of dimensions) {
+      if (subject.limits[dimension] === 0) continue;
+      const { remaining, resetMs } = stateOf(dimension, party, windows);
+      states.push({ subject, dimension, remaining, resetMs });
+    }
+  }
+  return states;
 }
 
 function stateOf(dimension: Dimension, { subject, account, running }: Party, windows: Windows) {
@@ -170,31 +178,4 @@ function stateOf(dimension: Dimension, { subject, account, running }: Party, win
     default:
       return dimension satisfies never;
   }
-}
-
-export function admission(grantedOutputTokens: number, parties: readonly Party[], windows: Windows): Decision {
-  return {
-    kind: 'decided',
-    allowed: true,
-    grantedOutputTokens,
-    refusedBy: undefined,
-    retryAfterMs: 0,
-    states: statesOf(parties, windows),
-  };
-}
-
-/** Decides without taking anything. */
-export function decide(reservation: Reservation, parties: readonly Party[], windows: Windows): Decision {
-  const output = outputOf(reservation, parties);
-  const refusal = refusalOf(amountsOf(reservation, output), parties, windows);
-  const admitted = admission(output, parties, windows);
-  if (!refusal) return admitted;
-  const { party, dimension, retryAfterMs } = refusal;
-  return {
-    ...admitted,
-    allowed: false,
-    grantedOutputTokens: 0,
-    refusedBy: { subject: party.subject, dimension },
-    retryAfterMs,
-  };
 }

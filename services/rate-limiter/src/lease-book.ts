@@ -24,7 +24,7 @@ export const MOST_LAPSED = 8;
 /** Leases by organisation and id. */
 export class LeaseBook {
   private readonly leases = new Map<string, Lease>();
-  private readonly open = new Map<string, Set<Lease>>();
+  private readonly open = new Map<string, { leases: Set<Lease>; earliest: number }>();
   private readonly most: number;
 
   constructor(most: number) {
@@ -43,26 +43,33 @@ export class LeaseBook {
       this.leases.delete(name);
     }
     this.leases.set(nameOf(lease.orgId, lease.id), lease);
-    const open = this.open.get(lease.orgId);
-    if (open) open.add(lease);
-    else this.open.set(lease.orgId, new Set([lease]));
+    let open = this.open.get(lease.orgId);
+    if (!open) this.open.set(lease.orgId, (open = { leases: new Set(), earliest: Infinity }));
+    open.leases.add(lease);
+    open.earliest = Math.min(open.earliest, lease.lapsesAt);
   }
 
   close(lease: Lease, state: 'returned' | 'lapsed'): void {
     lease.state = state;
     const open = this.open.get(lease.orgId);
-    open?.delete(lease);
-    if (open?.size === 0) this.open.delete(lease.orgId);
+    open?.leases.delete(lease);
+    if (open?.leases.size === 0) this.open.delete(lease.orgId);
   }
 
   /** Open ones whose time is over, the first to lapse first. */
   lapsed(orgId: string, now: number): Lease[] {
     const open = this.open.get(orgId);
-    if (!open) return [];
-    return [...open]
+    // The earliest may have been returned since: then this looks once in vain.
+    if (!open || open.earliest > now) return [];
+    const due = [...open.leases]
       .filter(({ lapsesAt }) => lapsesAt <= now)
-      .sort((a, b) => a.lapsesAt - b.lapsesAt || (a.id < b.id ? -1 : 1))
-      .slice(0, MOST_LAPSED);
+      .sort((a, b) => a.lapsesAt - b.lapsesAt || (a.id < b.id ? -1 : 1));
+    const closing = due.slice(0, MOST_LAPSED);
+    open.earliest = Infinity;
+    for (const lease of open.leases) {
+      if (!closing.includes(lease)) open.earliest = Math.min(open.earliest, lease.lapsesAt);
+    }
+    return closing;
   }
 }
 

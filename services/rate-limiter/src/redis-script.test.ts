@@ -103,11 +103,13 @@ async function apply(store: LimitStore, each: Exclude<Step, { kind: 'pass' }>): 
 describeWith(['redis-server'], 'the Redis script', () => {
   let server: TestServer;
   let redis: Redis;
+  const opened: RedisLimitStore[] = [];
   beforeAll(async () => {
     server = await startRedis();
     redis = new Redis(server.url);
   });
   afterAll(async () => {
+    await Promise.all(opened.map((store) => store.close()));
     redis.disconnect();
     await server.stop();
   });
@@ -116,6 +118,7 @@ describeWith(['redis-server'], 'the Redis script', () => {
       ...{ url: server.url, clock: systemClock, random: systemRandom, reservationTtlMs: TTL_MS, script },
       commandTimeoutMs: 2_000,
     });
+    opened.push(store);
     await store.start();
     return store;
   };
@@ -139,7 +142,6 @@ describeWith(['redis-server'], 'the Redis script', () => {
       // A failure is made small for as long at most.
       { numRuns: 250, interruptAfterTimeLimit: 20_000 },
     );
-    await store.close();
   });
 
   it('lets nothing stay in Redis that does not expire', async () => {
@@ -149,7 +151,6 @@ describeWith(['redis-server'], 'the Redis script', () => {
     await store.reserve(reservation('1', few));
     await store.settle(settlement('2', few, 20));
     await store.lease(leaseOrder('l', [subject('org:o', { requests_per_minute: 100 })], 1, 1));
-    await store.close();
     const keys = await redis.keys('*');
     expect(keys).toHaveLength(7);
     for (const key of keys) expect([key, await redis.pttl(key)]).toEqual([key, expect.any(Number)]);

@@ -7,14 +7,22 @@ import { accountsScript } from './redis-script.account.ts';
 const decisionScript = `
 local RPM, RPD, TPM, TPW, TPM2, CONCURRENT, BUDGET = 1, 2, 3, 4, 5, 6, 7
 
--- Reads parties from ARGV, from index i on: per subject its name, seven limits, and its seed when there are seeds.
--- nil: counters of a period are missing.
+-- Reads parties from ARGV, from index i on: per subject its name, which limits it has (one bit each), their values, and its seed when
+-- there are seeds. nil: counters of a period are missing.
 local function open(i, count, seeded)
   local parties = {}
   for p = 1, count do
-    local name, limits = ARGV[i], {}
-    for d = 1, ${dimensions.length} do limits[d] = tonumber(ARGV[i + d]) end
-    i = i + ${dimensions.length + 1}
+    local name, has, limits = ARGV[i], tonumber(ARGV[i + 1]), {}
+    i = i + 2
+    for d = 1, ${dimensions.length} do
+      local bit = has % 2
+      has = (has - bit) / 2
+      limits[d] = 0
+      if bit == 1 then
+        limits[d] = tonumber(ARGV[i])
+        i = i + 1
+      end
+    end
     local a = load_account(name) or new_account()
     set_rate(a[3], limits[RPM], a[2])
     set_rate(a[4], limits[TPM], a[2])

@@ -44,11 +44,13 @@ const subjectsOf = ([rpm, rpd, tpm, tpw, tpmonth, running, budget]: number[]) =>
 describeWith(['redis-server'], 'limiters that share a Redis', () => {
   let server: TestServer;
   let redis: Redis;
+  const opened: RedisLimitStore[] = [];
   beforeAll(async () => {
     server = await startRedis();
     redis = new Redis(server.url);
   });
   afterAll(async () => {
+    await Promise.all(opened.map((store) => store.close()));
     redis.disconnect();
     await server.stop();
   });
@@ -65,6 +67,7 @@ describeWith(['redis-server'], 'limiters that share a Redis', () => {
         const options = { url: server.url, random: systemRandom, commandTimeoutMs: 5_000, reservationTtlMs };
         return new RedisLimitStore({ ...options, clock: skewed(index), script: clockwork + limitScript });
       });
+      opened.push(...stores);
       await Promise.all(stores.map((store) => store.start()));
       const limiters = stores.map((store, index) => new Limiter({ store, clock: skewed(index) }));
 
@@ -103,7 +106,6 @@ describeWith(['redis-server'], 'limiters that share a Redis', () => {
         }),
         { numRuns: 40, interruptAfterTimeLimit: 15_000 },
       );
-      await Promise.all(stores.map((store) => store.close()));
     },
   );
 

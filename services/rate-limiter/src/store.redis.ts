@@ -172,7 +172,15 @@ function partiesOf(subjects: readonly Subject[], seeds: Seeds | undefined): (str
   const all: (string | number)[] = [seeds ? 1 : 0, subjects.length];
   for (const [index, subject] of subjects.entries()) {
     all.push(nameOf(subject));
-    for (const dimension of dimensions) all.push(subject.limits[dimension]);
+    const at = all.push(0) - 1;
+    let has = 0;
+    for (const [bit, dimension] of dimensions.entries()) {
+      const limit = subject.limits[dimension];
+      if (limit === 0) continue;
+      has |= 1 << bit;
+      all.push(limit);
+    }
+    all[at] = has;
     if (!seeds) continue;
     const { dayRequests, weekTokens, monthTokens, monthCostMicros } = seeds[index]!;
     all.push(dayRequests, weekTokens, monthTokens, monthCostMicros);
