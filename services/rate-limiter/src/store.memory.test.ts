@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { createFakeClock } from '@flotilla/testkit';
+import fc from 'fast-check';
 import type { Decision, Dimension, LimitStore, Reservation, Subject } from './limit-store.ts';
 import { leaseOrder, reservation, settlement, subject } from './limits.fixture.ts';
 import { MemoryLimitStore } from './store.memory.ts';
@@ -205,4 +206,41 @@ describe('the memory limit store and leases', () => {
     await all.store.settle(settlement('r2', subjects, 300, { lease }));
     expect(await monthLeft(all, 'd')).toBe(99_095);
   });
+});
+
+it('counts, when all has settled, in every period exactly what was used', async () => {
+  const use = fc.record({
+    ask: fc.integer({ min: 1, max: 900 }),
+    used: fc.integer({ min: 0, max: 1_200 }),
+    leased: fc.boolean(),
+  });
+  const month = 1_000_000;
+  const subjects = [subject('org:org', { tokens_per_month: month, requests_per_day: month })];
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(use, { maxLength: 30 }),
+      fc.infiniteStream(fc.nat({ max: 60_000 })),
+      async (uses, waits) => {
+        const { store, ask, clock } = storeWith();
+        await ask('first', subjects, { promptTokens: 0, outputTokens: 1, tokensOnly: true });
+        await store.lease(leaseOrder('l', subjects, 100, 90_000));
+        for (const [i, { ask: asked, leased }] of uses.entries()) {
+          if (!leased) await ask(`r${i}`, subjects, { promptTokens: 0, outputTokens: asked });
+          clock.advance(waits.next().value!);
+        }
+        const leased = uses.filter((each) => each.leased);
+        const tokensPromised = leased.reduce((sum, { ask: promised }) => sum + promised, 0);
+        await store.returnLease({ orgId: 'org', leaseId: 'l', requestsUsed: leased.length, tokensPromised });
+        for (const [i, { ask: promised, used, leased: under }] of uses.entries()) {
+          const lease = under ? { lease: { id: 'l', reservedTokens: promised } } : {};
+          for (let time = 0; time < 2; time += 1) await store.settle(settlement(`r${i}`, subjects, used, lease));
+        }
+        const last = await ask('last', subjects, { promptTokens: 0, outputTokens: 1, tokensOnly: true });
+        const total = uses.reduce((sum, { used }) => sum + used, 0);
+        expect(remaining(last, 'tokens_per_month')).toBe(month - total - 2);
+        expect(remaining(last, 'requests_per_day')).toBe(month - uses.length);
+      },
+    ),
+    { numRuns: 300 },
+  );
 });
