@@ -71,4 +71,16 @@ describe('the platform file', () => {
   it('throws when the file cannot be read at first', () => {
     expect(() => watchPlatformFile(path.join(folder, 'absent.yaml'))).toThrow(/absent\.yaml/);
   });
+
+  it('has tiers to begin with, each of which the file may replace as a whole', () => {
+    expect(Object.keys(parsePlatformFile('').tiers)).toEqual(['free', 'pro', 'enterprise']);
+    const { tiers } = parsePlatformFile('tiers: { free: { requests_per_day: 3 } }');
+    expect(tiers['free']).toEqual({
+      requests_per_day: 3,
+      default_max_tokens: 4_096,
+      mode: 'strict',
+      priority: 'interactive',
+    });
+    expect(tiers['pro']?.mode).toBe('lease');
+  });
 });

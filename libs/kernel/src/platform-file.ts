@@ -71,6 +71,18 @@ export const tierSchema = limitSetSchema.extend({
   org: limitSetSchema.optional(),
 });
 
+/** There without being named; a tier of the same name in the file stands in place of it, as a whole. */
+const standardTiers = {
+  free: { requests_per_minute: 20, tokens_per_minute: 100_000, tokens_per_week: 1_000_000, default_max_tokens: 1_024 },
+  pro: {
+    mode: 'lease',
+    requests_per_minute: 600,
+    tokens_per_minute: 1_000_000,
+    org: { tokens_per_month: 1_000_000_000 },
+  },
+  enterprise: { mode: 'lease', requests_per_minute: 6_000, tokens_per_minute: 10_000_000 },
+} as const;
+
 /** A content rule. `pattern` is a regular expression of RE2's kind: linear in the length of the text. */
 export const ruleSchema = z.strictObject({
   id: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/i),
@@ -111,7 +123,10 @@ export const platformFileSchema = z.strictObject({
   providers: z.array(provider).default([]),
   default_provider: z.string().optional(),
   models: z.array(model).default([]),
-  tiers: z.record(z.string(), tierSchema).default({}),
+  tiers: z
+    .record(z.string(), tierSchema)
+    .prefault({})
+    .transform((tiers) => ({ ...z.record(z.string(), tierSchema).parse(standardTiers), ...tiers })),
   rules: z.array(ruleSchema).default([]),
   auth: z.strictObject({ jwt: z.array(issuer).default([]) }).prefault({}),
   /** Where this platform runs, and where else one does that takes its requests when it answers sooner. */

@@ -97,7 +97,11 @@ describe('a tier', () => {
     expect(await limit()).toBe(5);
     await directory.putTier(root, { name: 'pro', definition: { requests_per_minute: 50 } });
     await until(async () => (await limit()) === 50);
-    expect(await directory.listTiers(root)).toMatchObject([{ name: 'pro', source: 'database' }]);
+    expect((await directory.listTiers(root)).map(({ name, source }) => `${name} ${source}`)).toEqual([
+      'enterprise file',
+      'free file',
+      'pro database',
+    ]);
     await directory.deleteTier(root, 'pro');
     await until(async () => (await limit()) === 5);
   });
