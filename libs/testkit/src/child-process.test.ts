@@ -53,7 +53,9 @@ describe('a child process', () => {
   });
 
   it('that cannot be run is an error', async () => {
-    await expect(startChild({ command: '/nonexistent/tool', ready: { line: /x/ } })).rejects.toThrow(/did not start/);
+    await expect(startChild({ command: '/nonexistent/tool', ready: { line: /^ready$/ } })).rejects.toThrow(
+      /did not start/,
+    );
   });
 
   it('that ignores the polite signal is killed after the deadline', async () => {

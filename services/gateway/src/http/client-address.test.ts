@@ -23,9 +23,12 @@ describe('the address of a client', () => {
     ['10.1.2.3', '203.0.113.5:4711', '203.0.113.5', 'IPv4 with a port'],
     ['10.1.2.3', undefined, '10.1.2.3', 'the proxy itself'],
     [undefined, '203.0.113.5', '', 'nobody once the connection is gone'],
-  ])('from %s with %s is %s: %s', (remote: string | undefined, forwarded: string | undefined, address: string, _why: string) => {
-    expect(clients.of(from(remote, forwarded))).toBe(address);
-  });
+  ])(
+    'from %s with %s is %s: %s',
+    (remote: string | undefined, forwarded: string | undefined, address: string, _why: string) => {
+      expect(clients.of(from(remote, forwarded))).toBe(address);
+    },
+  );
 
   it('is never taken from a header without trusted proxies', () => {
     expect(new ClientAddress([]).of(from('127.0.0.1', '203.0.113.5'))).toBe('127.0.0.1');
