@@ -6,7 +6,8 @@ import { CONCURRENCY } from './subjects.ts';
 export async function perCore(run: (id: number) => Promise<unknown>): Promise<number> {
   let id = 0;
   const next = () => run((id += 1));
-  await callFor(500, CONCURRENCY, next);
+  // Long enough for V8 to have compiled what is hot.
+  await callFor(2_000, CONCURRENCY, next);
   const before = process.cpuUsage();
   const { calls } = await callFor(3_000, CONCURRENCY, next);
   const { user, system } = process.cpuUsage(before);

@@ -2,18 +2,18 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { systemClock } from '@flotilla/kernel';
+import { nodeFlags } from '@flotilla/mesh';
 import { Limiter, MemoryLimitStore } from '@flotilla/rate-limiter';
 import { startRedis } from '@flotilla/testkit';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { atMost, type BenchRow } from '../row.ts';
 import { atLeast, perCore, plain } from './figures.ts';
-import { againstRedis, reserveAndSettle } from './redis.ts';
 import { asServices } from './services.ts';
-import { KEYS, large, subjects } from './subjects.ts';
+import { KEYS, large, reserveAndSettle, subjects } from './subjects.ts';
 
 /**
  * What decisions about limits cost: in this process, against one Redis, and as services on that Redis; beside
- * rate-limiter-flexible and Envoy's ratelimit. ~100 s, and once the minutes that the latter takes to build.
+ * rate-limiter-flexible and Envoy's ratelimit. ~2 min, and once the minutes that the latter takes to build.
  */
 export async function benchLimits(): Promise<BenchRow[]> {
   const rows = await inMemory();
@@ -47,12 +47,13 @@ async function inMemory(): Promise<BenchRow[]> {
   ];
 }
 
+/** In a process with the flags that services have. */
+async function againstRedis(url: string): Promise<BenchRow[]> {
+  return JSON.parse(await outputOf(nodeFlags, 'redis', url)) as BenchRow[];
+}
+
 async function bytesPerKey(): Promise<BenchRow[]> {
-  const script = path.join(import.meta.dirname, `memory${path.extname(import.meta.filename)}`);
-  const measure = async (of: 'flotilla' | 'flexible') => {
-    const { stdout } = await promisify(execFile)(process.execPath, [...process.execArgv, '--expose-gc', script, of]);
-    return Number(stdout);
-  };
+  const measure = async (of: 'flotilla' | 'flexible') => Number(await outputOf(['--expose-gc'], 'memory', of));
   const [ours, theirs] = [await measure('flotilla'), await measure('flexible')];
   return [
     atMost(
@@ -64,4 +65,11 @@ async function bytesPerKey(): Promise<BenchRow[]> {
     ),
     { ...plain('limits: rate-limiter-flexible, memory per key', theirs, '1 limit; one million keys'), unit: 'bytes' },
   ];
+}
+
+/** What a script of this folder prints. */
+async function outputOf(flags: string[], script: string, argument: string): Promise<string> {
+  const file = path.join(import.meta.dirname, `${script}${path.extname(import.meta.filename)}`);
+  const { stdout } = await promisify(execFile)(process.execPath, [...process.execArgv, ...flags, file, argument]);
+  return stdout;
 }

@@ -1,3 +1,4 @@
+// Decisions of a process on a Redis, without the hop to a service, as rows in JSON: node redis.js <url>.
 import { systemClock, systemRandom } from '@flotilla/kernel';
 import { Limiter, RedisLimitStore } from '@flotilla/rate-limiter';
 import { Redis } from 'ioredis';
@@ -5,10 +6,9 @@ import { RateLimiterRedis } from 'rate-limiter-flexible';
 import { atMost, type BenchRow } from '../row.ts';
 import { callFor, type CallFigures } from '../rpc/load.ts';
 import { atLeast, perCore, plain } from './figures.ts';
-import { KEYS, large, reservationOf, single, subjects } from './subjects.ts';
+import { KEYS, large, reservationOf, reserveAndSettle, single, subjects } from './subjects.ts';
 
-/** Decisions of this process on a Redis, without the hop to a service. */
-export async function againstRedis(url: string): Promise<BenchRow[]> {
+async function againstRedis(url: string): Promise<BenchRow[]> {
   const store = new RedisLimitStore({
     ...{ url, clock: systemClock, random: systemRandom, reservationTtlMs: 60_000, commandTimeoutMs: 1_000 },
   });
@@ -33,7 +33,7 @@ export async function againstRedis(url: string): Promise<BenchRow[]> {
   }
 }
 
-/** In turns with pings on a connection of the same kind, the median round of each: a ping's is what the machine adds. */
+/** In turns with pings on a connection of the same kind, the median round of each: the way there and back by itself. */
 async function latencyOf(limiter: Limiter, redis: Redis): Promise<BenchRow> {
   let asked = 1e9;
   const reserves: CallFigures[] = [];
@@ -72,9 +72,5 @@ async function flexible(storeClient: Redis): Promise<BenchRow[]> {
   ];
 }
 
-export async function reserveAndSettle(limiter: Limiter, id: number): Promise<void> {
-  const reservation = reservationOf(id);
-  await limiter.reserve(reservation);
-  const { orgId, requestId } = reservation;
-  await limiter.settle({ orgId, requestId, subjects: reservation.subjects, tokens: 80, costMicros: 10 });
-}
+console.log(JSON.stringify(await againstRedis(process.argv[2]!)));
+process.exit(0);

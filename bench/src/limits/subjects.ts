@@ -1,4 +1,4 @@
-import type { Reservation, Subject, SubjectLimits } from '@flotilla/rate-limiter';
+import type { Limiter, Reservation, Subject, SubjectLimits } from '@flotilla/rate-limiter';
 
 const unlimited: SubjectLimits = {
   ...{ requests_per_minute: 0, requests_per_day: 0, tokens_per_minute: 0, tokens_per_week: 0, tokens_per_month: 0 },
@@ -31,4 +31,11 @@ export function reservationOf(id: number, of = subjects): Reservation {
     ...{ orgId: 'org', requestId: `req_${id}`, subjects: of[id % KEYS]!, promptTokens: 50, outputTokens: 50 },
     ...{ defaultOutputTokens: 100, price: { input: 0.1, output: 0.2 }, holdMs: 60_000, tokensOnly: false },
   };
+}
+
+export async function reserveAndSettle(limiter: Limiter, id: number): Promise<void> {
+  const reservation = reservationOf(id);
+  await limiter.reserve(reservation);
+  const { orgId, requestId } = reservation;
+  await limiter.settle({ orgId, requestId, subjects: reservation.subjects, tokens: 80, costMicros: 10 });
 }
