@@ -147,6 +147,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
       await access.start();
       await rules.start();
       shared.start();
+      await admission.start();
       adapter = createHttpAdapter(edge);
       app = await NestFactory.create<NestFastifyApplication>(GatewayModule.with({ keys, turns, socket }), adapter, {
         ...{ logger: false, bodyParser: false, abortOnError: false },

@@ -23,6 +23,7 @@ let clock: FakeClock;
 let admission: Admission;
 let reserves: limits.ReserveRequest[];
 let settles: limits.SettleRequest[];
+let returns = 0;
 let reserve: (request: limits.ReserveRequest, signal: AbortSignal | undefined) => Promise<limits.ReserveResponse>;
 
 beforeEach(() => {
@@ -40,7 +41,10 @@ beforeEach(() => {
       return { settled: true };
     },
     lease: async ({ requests, tokens }: limits.LeaseRequest) => ({ requests, tokens, limits: [state] }),
-    returnLease: async () => ({ returned: true }),
+    async returnLease() {
+      returns += 1;
+      throw new FlotillaError('unavailable');
+    },
     getUsage: async () => ({ sums: [], truncated: false }),
   };
   const random = systemRandom;
@@ -158,6 +162,12 @@ describe('admission in strict mode', () => {
     expect(reserves).toMatchObject([{ promptTokens: 17, outputTokens: 0, defaultOutputTokens: 0 }]);
     expect(grant).toMatchObject({ maxTokens: 0, reservedTokens: 17 });
   });
+});
+
+it('knocks at the limiter when it starts, and does not mind its absence', async () => {
+  const before = returns;
+  await admission.start();
+  expect(returns).toBe(before + 1);
 });
 
 it('asks nobody where nothing is limited', () => {

@@ -32,6 +32,8 @@ export interface AdmissionOptions {
   leaseRequests: number;
 }
 
+/** Milliseconds the start waits for the limiter. */
+const startTimeoutMs = 2_000;
 /** Milliseconds between two log lines about a limiter that does not answer. */
 const logEveryMs = 1_000;
 
@@ -72,6 +74,15 @@ export class Admission {
       ...{ limiter, circuit, clock, random, timeoutMs, ttlMs: leaseTtlMs, mostRequests: leaseRequests },
     });
     this.#local = new LocalLimits(clock);
+  }
+
+  /**
+   * Opens the way to the limiter and its store before a request needs it: the first call over it would be late, and be
+   * decided without them. Resolves in any case.
+   */
+  async start(): Promise<void> {
+    const nothing = { leaseId: 'none', orgId: 'none', requestsUsed: 0, tokensPromised: 0 };
+    await this.options.limiter.returnLease(nothing, { timeoutMs: startTimeoutMs }).catch(() => undefined);
   }
 
   /** At once when a lease suffices. Throws `rate_limit_exceeded` (a LimitReached), or what the signal says. */
