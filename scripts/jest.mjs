@@ -18,6 +18,7 @@ const { status } = spawnSync(
     ...['-c', path.join(root, 'jest.config.mjs'), '--rootDir', path.join(root, project)],
     ...['--json', '--outputFile', result, '--passWithNoTests', '--runInBand', ...options],
   ],
-  { stdio: ['ignore', 'ignore', 'inherit'], cwd: root },
+  // A run that hangs is a failure, not a wait.
+  { stdio: ['ignore', 'ignore', 'inherit'], cwd: root, timeout: 30 * 60_000 },
 );
 process.exit(status ?? 1);
