@@ -189,8 +189,10 @@ export async function startPlatform(config: Partial<GatewayConfig> = {}, ports: 
       return behind.lease(request, context);
     },
     async returnLease(request) {
-      behind.returns.push(request);
-      return { returned: true };
+      // The gateway knocks with a lease that there is not.
+      const returned = behind.leases.some(({ leaseId }) => leaseId === request.leaseId);
+      if (returned) behind.returns.push(request);
+      return { returned };
     },
     getUsage(request, context) {
       behind.usageQuestions.push(request);
