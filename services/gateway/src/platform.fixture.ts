@@ -3,6 +3,7 @@ import { limits, orchestrator, rag, router, safety, type chat } from '@flotilla/
 import type { Database } from '@flotilla/database';
 import { FlotillaError, liveValue, parsePlatformFile } from '@flotilla/kernel';
 import { createMemoryNetwork, type CallContext, type Handlers } from '@flotilla/rpc';
+import { until } from '@flotilla/testkit';
 import { memoryKeyStore } from './access/key-store.fixture.ts';
 import type { KeyStore } from './access/key-store.ts';
 import { defaults, type GatewayConfig } from './config.ts';
@@ -82,6 +83,37 @@ export function saysAndWaits(): { chat: ChatHandler; started: Promise<void>; lef
       throw new FlotillaError('cancelled');
     },
   };
+}
+
+/** Streams as fast as it is read, 1.6 GB at most; `settled` resolves with how many pieces were taken once nobody takes more. */
+export function saysAsLongAsItIsRead(): { chat: ChatHandler; settled(): Promise<number> } {
+  let sent = 0;
+  return {
+    async *chat(_request, { signal }) {
+      const content = 'x'.repeat(16_384);
+      for (; sent < 100_000 && !signal.aborted; sent += 1) {
+        yield choice({ content });
+        if (sent % 8 === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+    },
+    async settled() {
+      let before = -1;
+      const still = () => {
+        const same = sent === before;
+        before = sent;
+        return same;
+      };
+      await until(still, { everyMs: 100 });
+      return sent;
+    },
+  };
+}
+
+/** What stands behind answers as at first, and what was asked of it is forgotten. */
+export function reset(behind: Behind): void {
+  behind.chat = says('Hello', ' there');
+  behind.reserve = async () => allows();
+  for (const asked of [behind.chats, behind.reserves, behind.settles]) asked.length = 0;
 }
 
 function gate(): { opened: Promise<void>; open(): void } {

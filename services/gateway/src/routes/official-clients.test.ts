@@ -9,6 +9,7 @@ import {
   event,
   finished,
   refuses,
+  reset,
   says,
   startPlatform,
   type Platform,
@@ -22,12 +23,7 @@ beforeAll(async () => {
   openai = new OpenAI({ baseURL: `${platform.url}/v1`, apiKey: devKey, maxRetries: 2 });
   anthropic = new Anthropic({ baseURL: platform.url, apiKey: devKey, maxRetries: 2 });
 });
-beforeEach(() => {
-  platform.behind.chat = says('Hello', ' there');
-  platform.behind.reserve = async () => allows();
-  platform.behind.chats.length = 0;
-  platform.behind.reserves.length = 0;
-});
+beforeEach(() => reset(platform.behind));
 afterAll(() => platform.stop());
 
 const messages = [{ role: 'user' as const, content: 'Hi' }];

@@ -9,6 +9,7 @@ import {
   devKey,
   event,
   finished,
+  reset,
   says,
   saysAndWaits,
   startPlatform,
@@ -23,13 +24,7 @@ beforeAll(async () => {
   platform = await startPlatform();
   openai = new OpenAI({ baseURL: `${platform.url}/v1`, apiKey: devKey, maxRetries: 0 });
 });
-beforeEach(() => {
-  platform.behind.chat = says('Hello', ' there');
-  platform.behind.reserve = async () => allows();
-  platform.behind.chats.length = 0;
-  platform.behind.reserves.length = 0;
-  platform.behind.settles.length = 0;
-});
+beforeEach(() => reset(platform.behind));
 afterAll(() => platform.stop());
 
 const post = (body: unknown, headers: Record<string, string> = {}, signal?: AbortSignal) =>

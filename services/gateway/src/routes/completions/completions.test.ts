@@ -8,7 +8,7 @@ import {
   event,
   finished,
   refuses,
-  says,
+  reset,
   saysAndWaits,
   startPlatform,
   type Platform,
@@ -18,13 +18,7 @@ let platform: Platform;
 beforeAll(async () => {
   platform = await startPlatform();
 });
-beforeEach(() => {
-  platform.behind.chat = says('Hello', ' there');
-  platform.behind.reserve = async () => allows();
-  platform.behind.chats.length = 0;
-  platform.behind.reserves.length = 0;
-  platform.behind.settles.length = 0;
-});
+beforeEach(() => reset(platform.behind));
 afterAll(() => platform.stop());
 
 const post = (body: object, signal?: AbortSignal) =>

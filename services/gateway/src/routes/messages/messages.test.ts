@@ -8,6 +8,7 @@ import {
   event,
   finished,
   refuses,
+  reset,
   says,
   saysAndWaits,
   startPlatform,
@@ -18,12 +19,7 @@ let platform: Platform;
 beforeAll(async () => {
   platform = await startPlatform({ bodyLimit: 100_000 });
 });
-beforeEach(() => {
-  platform.behind.chat = says('Hello', ' there');
-  platform.behind.reserve = async () => allows();
-  platform.behind.chats.length = 0;
-  platform.behind.reserves.length = 0;
-});
+beforeEach(() => reset(platform.behind));
 afterAll(() => platform.stop());
 
 const messages = [{ role: 'user', content: 'Hi' }];

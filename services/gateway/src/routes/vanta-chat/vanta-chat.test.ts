@@ -1,17 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { FlotillaError } from '@flotilla/kernel';
-import { allows, devKey, refuses, says, saysAndWaits, startPlatform, type Platform } from '../../platform.fixture.ts';
+import { devKey, refuses, reset, saysAndWaits, startPlatform, type Platform } from '../../platform.fixture.ts';
 
 let platform: Platform;
 beforeAll(async () => {
   platform = await startPlatform();
 });
-beforeEach(() => {
-  platform.behind.chat = says('Hello', ' there');
-  platform.behind.reserve = async () => allows();
-  platform.behind.chats.length = 0;
-  platform.behind.reserves.length = 0;
-});
+beforeEach(() => reset(platform.behind));
 afterAll(() => platform.stop());
 
 const post = (body: object, signal?: AbortSignal) =>
