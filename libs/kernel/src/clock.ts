@@ -1,3 +1,5 @@
+import { FlotillaError } from './errors.ts';
+
 /** A pending timer of a Clock. */
 export interface Timer {
   cancel(): void;
@@ -44,5 +46,13 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
       resolve();
     });
     signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+/** What the promise says, or `late` (absent: `deadline_exceeded`) after `ms` milliseconds of the clock. What it is about goes on. */
+export function within<T>(clock: Clock, ms: number, promise: Promise<T>, late?: () => FlotillaError): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(ms, () => reject(late?.() ?? new FlotillaError('deadline_exceeded')));
+    promise.then(resolve, reject).finally(() => timer.cancel());
   });
 }

@@ -1,4 +1,4 @@
-import { FlotillaError, type Clock } from '@flotilla/kernel';
+import { FlotillaError, within, type Clock } from '@flotilla/kernel';
 import { KeyCache } from './key-cache.ts';
 
 /** An event invalidates at once; these bound the time when the event is lost. */
@@ -53,22 +53,13 @@ export class Remembered<T> {
     const generation = this.#generation;
     let found: T | undefined;
     try {
-      found = await this.#inTime(find);
+      // A store that hangs is a store that is down.
+      found = await within(this.options.clock, findTimeoutMs, find());
     } catch (cause) {
       if (stale !== undefined && generation === this.#generation) return stale;
       throw new FlotillaError('unavailable', this.options.unavailable, { cause });
     }
     if (generation === this.#generation) this.#cache.set(name, found, this.options.clock.monotonic());
     return found;
-  }
-
-  /** A store that hangs is a store that is down. */
-  #inTime(find: () => Promise<T | undefined>): Promise<T | undefined> {
-    return new Promise((resolve, reject) => {
-      const timer = this.options.clock.after(findTimeoutMs, () => reject(new FlotillaError('deadline_exceeded')));
-      find()
-        .then(resolve, reject)
-        .finally(() => timer.cancel());
-    });
   }
 }

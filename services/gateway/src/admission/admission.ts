@@ -12,7 +12,7 @@ import { counter, logger } from '@flotilla/telemetry';
 import type { ChatBody } from '../chat/chat-body.ts';
 import { Circuit } from './circuit.ts';
 import { decided } from './decisions.ts';
-import { each, leastTokens, type Asker, type Grant, type Wish } from './grant.ts';
+import { each, leastTokens, unheld, type Asker, type Grant, type Wish } from './grant.ts';
 import { Leases } from './leases.ts';
 import { LimitReached } from './limit-reached.ts';
 import { LocalLimits } from './local-limits.ts';
@@ -124,7 +124,7 @@ export class Admission {
     const outputTokens = wish.outputTokens || wish.defaultOutputTokens;
     if (!plan.subjects.some(isLimited)) {
       decided.unlimited.add(1);
-      return { maxTokens: each(outputTokens, wish), reservedTokens: 0, leaseId: '', strictSubjects: [], limits: [] };
+      return unheld(each(outputTokens, wish));
     }
     if (plan.mode === 'lease') {
       const tokens = wish.promptTokens + outputTokens;
@@ -150,7 +150,7 @@ export class Admission {
       throw new LimitReached(taken, leastTokens(wish));
     }
     decided.local.add(1);
-    return { maxTokens: each(taken, wish), reservedTokens: 0, leaseId: '', limits: [], strictSubjects: [] };
+    return unheld(each(taken, wish));
   }
 
   #tell(code: string): void {

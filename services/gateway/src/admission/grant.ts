@@ -18,6 +18,11 @@ export interface Grant {
   readonly limits: readonly limits.LimitState[];
 }
 
+/** The grant of a request that neither the limiter nor a lease holds anything for. */
+export function unheld(maxTokens: number): Grant {
+  return { maxTokens, reservedTokens: 0, leaseId: '', strictSubjects: [], limits: [] };
+}
+
 /** What a request asks for. Tokens are those of all choices. */
 export interface Wish {
   readonly model: string;

@@ -2,6 +2,7 @@ import type { limits } from '@flotilla/contracts';
 import { toFlotillaError, type Clock, type ErrorCode, type FlotillaError, type ModelPrices } from '@flotilla/kernel';
 import type { Client } from '@flotilla/rpc';
 import { logger } from '@flotilla/telemetry';
+import { noUsage } from '../chat/answer.ts';
 import type { Circuit } from './circuit.ts';
 import { decided } from './decisions.ts';
 import { each, leastTokens, type Asker, type Grant, type Wish } from './grant.ts';
@@ -77,9 +78,8 @@ export class Reservations {
 
   /** The request used nothing. Runs by itself: a reservation expires if this is lost. */
   giveBack({ caller }: Asker, leaseId = '', reservedTokens = 0): void {
-    const usage = { promptTokens: 0, completionTokens: 0, cachedTokens: 0, estimated: false };
     this.options.limiter
-      .settle({ caller, usage, costMicros: 0, leaseId, reservedTokens }, { timeoutMs: settleTimeoutMs })
+      .settle({ caller, usage: noUsage, costMicros: 0, leaseId, reservedTokens }, { timeoutMs: settleTimeoutMs })
       .catch((error: unknown) => log.debug('a reservation was left to expire', { code: toFlotillaError(error).code }));
   }
 

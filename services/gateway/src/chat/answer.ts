@@ -19,7 +19,7 @@ export interface Answer {
 /** Reads a turn to its end. Throws when it failed, or ended without an end: half an answer is never shown as a whole one. */
 export async function collectAnswer({ body, events }: Turn): Promise<Answer> {
   const choices: chat.Choice[] = [];
-  const extras = { conversationId: body.conversationId, citations: [], notices: [] };
+  const extras = newExtras(body.conversationId);
   let answerer: chat.Answerer | undefined;
   let usage: common.Usage | undefined;
   for await (const { event } of events) {
@@ -46,11 +46,16 @@ export async function collectAnswer({ body, events }: Turn): Promise<Answer> {
   };
 }
 
+/** What an answer carries beside its choices, as far as it is known. */
+export type GrowingExtras = Extras & { citations: chat.Citation[]; notices: chat.Notice[] };
+
+/** What is known before the first event. */
+export function newExtras(conversationId: string): GrowingExtras {
+  return { conversationId, citations: [], notices: [] };
+}
+
 /** Takes citations and notices out of an event; other events say nothing here. */
-export function collectExtra(
-  event: orchestrator.ChatEvent['event'],
-  extras: Extras & { citations: chat.Citation[]; notices: chat.Notice[] },
-): void {
+export function collectExtra(event: orchestrator.ChatEvent['event'], extras: GrowingExtras): void {
   if (event?.$case === 'citations') extras.citations.push(...event.value.citations);
   else if (event?.$case === 'notice') extras.notices.push(event.value);
 }

@@ -1,20 +1,20 @@
 import type { chat, orchestrator } from '@flotilla/contracts';
 import { ChunkWriter, extension, usageObject, type Frame } from './chunks.ts';
-import { collectExtra, endedEarly, failureOf, noUsage } from './answer.ts';
+import { collectExtra, endedEarly, failureOf, newExtras, noUsage, type GrowingExtras } from './answer.ts';
 import type { Turn } from './turns.ts';
 
 /** Turns the events of one streamed answer into the text that goes to the client. */
 export class ChunkRelay {
   #writer: ChunkWriter | undefined;
   #answerer: chat.Answerer | undefined;
-  #extras: { conversationId: string; citations: chat.Citation[]; notices: chat.Notice[] };
+  #extras: GrowingExtras;
   #finished = false;
 
   constructor(
     private readonly turn: Turn,
     private readonly frame: Frame,
   ) {
-    this.#extras = { conversationId: turn.body.conversationId, citations: [], notices: [] };
+    this.#extras = newExtras(turn.body.conversationId);
   }
 
   /**
@@ -45,7 +45,7 @@ export class ChunkRelay {
         throw failureOf(event.value);
       default:
         // What was told once is not told again: a notice that comes late travels alone.
-        if (this.#writer && !this.#writer.attached) this.#extras = { conversationId: '', citations: [], notices: [] };
+        if (this.#writer && !this.#writer.attached) this.#extras = newExtras('');
         collectExtra(event, this.#extras);
         this.#writer?.attach(extension(this.#extras));
         return '';

@@ -2,7 +2,7 @@ import type { orchestrator, router } from '@flotilla/contracts';
 import { FlotillaError, toFlotillaError, type Clock } from '@flotilla/kernel';
 import type { Client } from '@flotilla/rpc';
 import type { Admission } from '../admission/admission.ts';
-import type { Asker, Grant } from '../admission/grant.ts';
+import { unheld, type Asker, type Grant } from '../admission/grant.ts';
 import type { RuleBook } from '../rules/content-rules.ts';
 import type { Shedder, Ticket } from '../shedding/shedder.ts';
 import { blockedAnswer } from './blocked-answer.ts';
@@ -39,8 +39,6 @@ export interface TurnsOptions {
   maxConcurrent: number;
 }
 
-const nothingGranted: Grant = { maxTokens: 0, reservedTokens: 0, leaseId: '', strictSubjects: [], limits: [] };
-
 /**
  * What every surface that runs a model goes through: load, the credential's models, content rules, limits, and the
  * orchestrator. Knows how many chats are under way.
@@ -59,7 +57,7 @@ export class Turns {
     return this.#inside(asker, body.model, async (ticket) => {
       const ruled = this.options.rules.apply(asker.identity.orgId, body);
       if (ruled.kind === 'blocked')
-        return use(this.#turn(asker, body, nothingGranted, blockedAnswer(body.model, ruled.message)));
+        return use(this.#turn(asker, body, unheld(0), blockedAnswer(body.model, ruled.message)));
       const admitted = this.options.admission.admit(asker, ruled.body);
       const grant = admitted instanceof Promise ? await admitted : admitted;
       return this.#answer(asker, ruled.body, grant, ticket, use);

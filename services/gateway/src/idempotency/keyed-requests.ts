@@ -1,4 +1,4 @@
-import { FlotillaError, sleep, toFlotillaError, type Clock, type Timer } from '@flotilla/kernel';
+import { FlotillaError, sleep, toFlotillaError, within, type Clock, type Timer } from '@flotilla/kernel';
 import { counter, logger } from '@flotilla/telemetry';
 import type { Exchange } from '../http/exchange.ts';
 import { commonHeaders } from '../http/send.ts';
@@ -8,7 +8,6 @@ import type { Held, ReplayStore, Slot } from './replay-store.ts';
 import { nameOf } from './request-key.ts';
 import { followed, replayed } from './shared-counts.ts';
 import type { SharedRun } from './shared-run.ts';
-import { within } from './within.ts';
 
 export interface KeyedRequestsOptions {
   clock: Clock;

@@ -1,6 +1,6 @@
 import type { events, limits } from '@flotilla/contracts';
 import type { Queryable } from '@flotilla/database';
-import { FlotillaError, type Clock } from '@flotilla/kernel';
+import { FlotillaError, within, type Clock } from '@flotilla/kernel';
 import { logger } from '@flotilla/telemetry';
 import { ledgerMetrics } from './ledger.metrics.ts';
 import { ledgerText } from './ledger-text.ts';
@@ -68,11 +68,11 @@ export class PostgresLedger implements Ledger {
   async #query<Row>(sql: string, parameters: readonly unknown[]): Promise<Row[]> {
     const { database, clock, timeoutMs } = this.#options;
     const query = database.query<Row>(sql, parameters);
-    return new Promise((resolve, reject) => {
-      const timer = clock.after(timeoutMs, () => {
-        reject(new FlotillaError('unavailable', 'The ledger did not answer in time.'));
-      });
-      query.then(resolve, reject).finally(() => timer.cancel());
-    });
+    return within(
+      clock,
+      timeoutMs,
+      query,
+      () => new FlotillaError('unavailable', 'The ledger did not answer in time.'),
+    );
   }
 }

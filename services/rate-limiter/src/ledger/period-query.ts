@@ -1,8 +1,7 @@
+import { windowsOf } from '../calendar.ts';
 import { ledgerText } from './ledger-text.ts';
 import type { PeriodUsage } from './ledger.ts';
 import { utcDay } from './usage-query.ts';
-
-const DAY_MS = 86_400_000;
 
 const columns = { key: 'key_id', user: 'user_id', org: 'org_id' } as const;
 export const subjectKinds = Object.keys(columns) as (keyof typeof columns)[];
@@ -23,11 +22,8 @@ group by ${column}`;
 }
 
 export function periodParameters(orgId: string, ids: readonly string[], now: number): unknown[] {
-  const today = new Date(now);
-  // Sunday is 0, and the last day of a week.
-  const monday = now - ((today.getUTCDay() + 6) % 7) * DAY_MS;
-  const month = Date.UTC(today.getUTCFullYear(), today.getUTCMonth(), 1);
-  return [ledgerText(orgId), ids.map(ledgerText), utcDay(now), utcDay(monday), utcDay(month)];
+  const { dayStart, weekStart, monthStart } = windowsOf(now);
+  return [ledgerText(orgId), ids.map(ledgerText), utcDay(dayStart), utcDay(weekStart), utcDay(monthStart)];
 }
 
 export interface PeriodRow {

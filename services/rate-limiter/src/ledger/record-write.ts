@@ -1,4 +1,5 @@
 import type { events } from '@flotilla/contracts';
+import { DAY_MS } from '../calendar.ts';
 import { ledgerText } from './ledger-text.ts';
 
 const TEXTS = 'org_id, request_id, user_id, key_id, tier, model, provider, operation, outcome';
@@ -45,7 +46,6 @@ export interface Written {
   cost_micros: number;
 }
 
-const DAY_MS = 86_400_000;
 /** A billion USD: what is above is no price, and would not fit its column. */
 const HIGHEST_COST = 1e15;
 

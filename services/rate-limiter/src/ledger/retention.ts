@@ -1,6 +1,7 @@
 import type { Queryable } from '@flotilla/database';
 import { toFlotillaError, type Clock, type Timer } from '@flotilla/kernel';
 import { logger } from '@flotilla/telemetry';
+import { DAY_MS } from '../calendar.ts';
 import { ledgerMetrics } from './ledger.metrics.ts';
 
 const log = logger('rate-limiter');
@@ -11,7 +12,6 @@ export interface RetentionOptions {
   readonly days: number;
 }
 
-const DAY_MS = 86_400_000;
 /** After a start: a process that is replaced every day must sweep too. */
 const FIRST_SWEEP_MS = 60_000;
 const ROWS_AT_A_TIME = 1_000;

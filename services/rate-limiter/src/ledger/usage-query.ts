@@ -1,5 +1,6 @@
 import type { limits } from '@flotilla/contracts';
 import { FlotillaError } from '@flotilla/kernel';
+import { DAY_MS } from '../calendar.ts';
 import { ledgerText } from './ledger-text.ts';
 
 /** Sums in one answer, at most. */
@@ -14,7 +15,6 @@ const groupings = {
 } as const;
 type Grouping = keyof typeof groupings;
 
-const DAY_MS = 86_400_000;
 /** The last day of the year 9999. */
 const LAST_DAY_MS = 253_402_214_400_000;
 

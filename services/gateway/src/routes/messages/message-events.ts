@@ -1,6 +1,6 @@
 import type { chat, orchestrator } from '@flotilla/contracts';
 import { FlotillaError } from '@flotilla/kernel';
-import { collectExtra, endedEarly, failureOf, noUsage } from '../../chat/answer.ts';
+import { collectExtra, endedEarly, failureOf, newExtras, noUsage, type GrowingExtras } from '../../chat/answer.ts';
 import { extension } from '../../chat/chunks.ts';
 import type { Turn } from '../../chat/turns.ts';
 import { messageId, stopReason, usageOf, type ToolCallPiece, type Wishes } from './message.ts';
@@ -15,7 +15,7 @@ type Open = { readonly kind: 'text' | 'thinking' } | { readonly kind: 'tool'; re
 /** Turns the events of one answer into Anthropic's: blocks one after another, each begun, filled and ended. */
 export class MessageEvents {
   #answerer: chat.Answerer | undefined;
-  #extras: { conversationId: string; citations: chat.Citation[]; notices: chat.Notice[] };
+  readonly #extras: GrowingExtras;
   #started = false;
   #open: Open | undefined;
   #blocks = 0;
@@ -27,7 +27,7 @@ export class MessageEvents {
     private readonly promptTokens: number,
     private readonly wishes: Wishes,
   ) {
-    this.#extras = { conversationId: turn.body.conversationId, citations: [], notices: [] };
+    this.#extras = newExtras(turn.body.conversationId);
   }
 
   /** What to send now; nothing before the first choice or the first wait. Throws when the event says that the answer failed. */
