@@ -18,8 +18,8 @@ export const faultRequest = z.strictObject({
   count: z.number().int().positive().optional(),
   /** Of the requests it could hit, 0 to 1. */
   probability: z.number().min(0).max(1).default(1),
-  /** Paths it applies to begin so. `/v1/`: generation and embeddings. Give `/` for probes too. */
-  path: z.string().startsWith('/').default('/v1/'),
+  /** Paths it applies to begin so. Absent: generation and embeddings, so that no probe uses it up. Give `/` for probes too. */
+  path: z.string().startsWith('/').optional(),
 });
 
 export type FaultRequest = z.infer<typeof faultRequest>;
@@ -66,10 +66,11 @@ export class Faults {
   }
 
   /** The fault of a request; counts it down. */
-  draw(path: string): Fault | undefined {
+  draw(method: string | undefined, path: string): Fault | undefined {
     for (let i = 0; i < this.set.length; i += 1) {
       const entry = this.set[i]!;
-      if (!path.startsWith(entry.path) || (entry.probability < 1 && this.roll() >= entry.probability)) continue;
+      const meant = entry.path === undefined ? method === 'POST' : path.startsWith(entry.path);
+      if (!meant || (entry.probability < 1 && this.roll() >= entry.probability)) continue;
       if (entry.count !== undefined) {
         entry.count -= 1;
         if (entry.count === 0) this.set.splice(i, 1);

@@ -303,6 +303,7 @@ describe('faults', () => {
   it('set by admin call hit as many requests as told', async () => {
     await start();
     await post('/sim/faults', { fault: '500', count: 1 });
+    expect((await fetch(`${sim.url}/v1/models`)).status).toBe(200);
     expect((await post('/v1/chat/completions', { messages: user('hi') })).status).toBe(500);
     expect((await post('/v1/chat/completions', { messages: user('hi') })).status).toBe(200);
     expect((await post('/sim/faults', { fault: 'no such' })).status).toBe(400);

@@ -78,8 +78,9 @@ function authorize(engine: Engine, exchange: Exchange): void {
 
 /** Does to a request what its fault says. False: it is not to be answered. */
 async function passFaults(engine: Engine, exchange: Exchange): Promise<boolean> {
-  const header = exchange.request.headers['x-sim-fault'];
-  const fault = typeof header === 'string' ? parseFault(header) : engine.faults.draw(exchange.path);
+  const { headers, method } = exchange.request;
+  const header = headers['x-sim-fault'];
+  const fault = typeof header === 'string' ? parseFault(header) : engine.faults.draw(method, exchange.path);
   if (!fault) {
     if (typeof header === 'string') throw badRequest(`x-sim-fault does not know "${header}".`);
     return true;
