@@ -2,14 +2,14 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { fleet } from '@flotilla/contracts';
 import { systemClock, systemRandom } from '@flotilla/kernel';
 import type { RouterConfig } from './config.ts';
-import { EndpointDirectory } from './endpoint-directory.ts';
-import { Engines } from './engines.ts';
-import { endpointFacts } from './fleet-facts.ts';
-import { FleetWatch } from './fleet-watch.ts';
+import { EndpointDirectory } from './endpoints/endpoint-directory.ts';
+import { Engines } from './generation/engines.ts';
+import { endpointFacts } from './endpoints/fleet-facts.ts';
+import { FleetWatch } from './endpoints/fleet-watch.ts';
 import { RouterRpc } from './llm-router.rpc.ts';
 import { LlmRouter } from './llm-router.ts';
 import type { RouterPorts } from './ports.ts';
-import { Registry } from './registry.ts';
+import { Registry } from './registry/registry.ts';
 
 @Module({})
 export class LlmRouterModule {

@@ -1,10 +1,10 @@
 import type { router } from '@flotilla/contracts';
 import type { Clock } from '@flotilla/kernel';
-import { embed } from './embedding.ts';
-import type { Engines } from './engines.ts';
-import { Generation } from './generation.ts';
-import { defaultEmbeddingModel, listModels } from './model-list.ts';
-import type { Registry } from './registry.ts';
+import { embed } from './generation/embedding.ts';
+import type { Engines } from './generation/engines.ts';
+import { Generation } from './generation/generation.ts';
+import { defaultEmbeddingModel, listModels } from './registry/model-list.ts';
+import type { Registry } from './registry/registry.ts';
 
 /** What the service does, without how it is called. */
 export class LlmRouter {

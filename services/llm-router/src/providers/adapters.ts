@@ -1,4 +1,4 @@
-import type { EndpointFacts } from '../endpoint.ts';
+import type { EndpointFacts } from '../endpoints/endpoint.ts';
 import { ollama } from './ollama.ts';
 import { openAiCompatible } from './openai-compatible.ts';
 import type { ProviderAdapter } from './provider.ts';

@@ -1,6 +1,6 @@
 import { Pool } from 'undici';
 import type { RouterConfig } from '../config.ts';
-import type { Endpoint } from '../endpoint.ts';
+import type { Endpoint } from '../endpoints/endpoint.ts';
 import type { Exchange } from './exchange.ts';
 
 interface Connection {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { platformFileSchema } from '@flotilla/kernel';
 import { createFakeClock, createSeededRandom } from '@flotilla/testkit';
-import { EndpointDirectory } from './endpoint-directory.ts';
+import { EndpointDirectory } from '../endpoints/endpoint-directory.ts';
 import { EndpointPicker } from './endpoint-picker.ts';
-import { Endpoint } from './endpoint.ts';
-import { adapterFor } from './providers/adapters.ts';
-import type { Resolution } from './registry.ts';
-import { Target } from './target.ts';
+import { Endpoint } from '../endpoints/endpoint.ts';
+import { adapterFor } from '../providers/adapters.ts';
+import type { Resolution } from '../registry/registry.ts';
+import { Target } from '../providers/target.ts';
 
 function target(id: string, more: { ready?: boolean; waiting?: number } = {}, near = true): Target {
   const endpoint = new Endpoint({

@@ -9,7 +9,7 @@ import {
   usageChunk,
   type FakeEngine,
   type Script,
-} from './fake-engine.fixture.ts';
+} from '../fake-engine.fixture.ts';
 import {
   choicesOf,
   engine,
@@ -19,8 +19,8 @@ import {
   textOf,
   valueOf,
   type Started,
-} from './router.fixture.ts';
-import type { RouterConfig } from './config.ts';
+} from '../router.fixture.ts';
+import type { RouterConfig } from '../config.ts';
 
 const open: { stop(): Promise<void> }[] = [];
 afterEach(async () => {

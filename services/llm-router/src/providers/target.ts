@@ -1,5 +1,5 @@
-import type { Endpoint } from './endpoint.ts';
-import type { ProviderAdapter } from './providers/provider.ts';
+import type { Endpoint } from '../endpoints/endpoint.ts';
+import type { ProviderAdapter } from './provider.ts';
 
 /**
  * An engine, the way to speak to it and the model to ask it for. The registry alone makes targets, and the engine client

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { liveValue, platformFileSchema } from '@flotilla/kernel';
-import { EndpointDirectory } from './endpoint-directory.ts';
-import type { EndpointFacts } from './endpoint.ts';
+import { EndpointDirectory } from '../endpoints/endpoint-directory.ts';
+import type { EndpointFacts } from '../endpoints/endpoint.ts';
 import { defaultEmbeddingModel, listModels } from './model-list.ts';
 import { Registry } from './registry.ts';
 

@@ -1,9 +1,9 @@
 import type { Clock, Random } from '@flotilla/kernel';
-import type { RouterConfig } from './config.ts';
-import { EndpointPicker } from './endpoint-picker.ts';
+import type { RouterConfig } from '../config.ts';
+import { EndpointPicker } from '../picking/endpoint-picker.ts';
 import { Attempts } from './failover.ts';
-import { EngineClient } from './providers/engine-client.ts';
-import type { Resolution } from './registry.ts';
+import { EngineClient } from '../providers/engine-client.ts';
+import type { Resolution } from '../registry/registry.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** Something that runs on an engine and ends with the service. */

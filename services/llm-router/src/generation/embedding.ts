@@ -2,12 +2,12 @@ import type { router } from '@flotilla/contracts';
 import { FlotillaError, toFlotillaError } from '@flotilla/kernel';
 import type { Engines, Running } from './engines.ts';
 import { metricsOf } from './metrics.ts';
-import { lateFailure } from './providers/engine-errors.ts';
-import { Exchange, type Receiver } from './providers/exchange.ts';
-import { EngineFailure, type EmbedAnswer } from './providers/provider.ts';
-import { WholeBody } from './providers/whole-body.ts';
-import type { Resolution } from './registry.ts';
-import type { Target } from './target.ts';
+import { lateFailure } from '../providers/engine-errors.ts';
+import { Exchange, type Receiver } from '../providers/exchange.ts';
+import { EngineFailure, type EmbedAnswer } from '../providers/provider.ts';
+import { WholeBody } from '../providers/whole-body.ts';
+import type { Resolution } from '../registry/registry.ts';
+import type { Target } from '../providers/target.ts';
 import { estimatedUsage } from './usage.ts';
 import type { Watched } from './watchdog.ts';
 

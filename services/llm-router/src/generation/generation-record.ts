@@ -1,9 +1,9 @@
 import type { common } from '@flotilla/contracts';
 import type { FlotillaError } from '@flotilla/kernel';
 import { endSpan, recordsSpans, startSpan, traceparent, withSpan, type Span } from '@flotilla/telemetry';
-import type { EndpointFacts } from './endpoint.ts';
+import type { EndpointFacts } from '../endpoints/endpoint.ts';
 import { metricsOf, type ModelMetrics } from './metrics.ts';
-import type { Resolution } from './registry.ts';
+import type { Resolution } from '../registry/registry.ts';
 
 /** What metrics and the trace tell of one Generate call. Times are the clock's monotonic milliseconds. */
 export class GenerationRecord {

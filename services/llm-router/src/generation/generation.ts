@@ -3,11 +3,11 @@ import { FlotillaError, toFlotillaError } from '@flotilla/kernel';
 import type { Engines, Running } from './engines.ts';
 import type { Attempts } from './failover.ts';
 import { GenerationRecord } from './generation-record.ts';
-import { lateFailure, malformedFailure } from './providers/engine-errors.ts';
-import { Exchange, type Receiver } from './providers/exchange.ts';
-import { EngineFailure, type AnswerDecoder } from './providers/provider.ts';
-import type { Resolution } from './registry.ts';
-import type { Target } from './target.ts';
+import { lateFailure, malformedFailure } from '../providers/engine-errors.ts';
+import { Exchange, type Receiver } from '../providers/exchange.ts';
+import { EngineFailure, type AnswerDecoder } from '../providers/provider.ts';
+import type { Resolution } from '../registry/registry.ts';
+import type { Target } from '../providers/target.ts';
 import { estimatedUsage, pieceLength, promptLength } from './usage.ts';
 import type { Watched } from './watchdog.ts';
 

@@ -8,10 +8,10 @@ import {
   type ProviderConfig,
 } from '@flotilla/kernel';
 import { logger } from '@flotilla/telemetry';
-import type { EndpointDirectory } from './endpoint-directory.ts';
-import type { Endpoint } from './endpoint.ts';
-import { adapterFor } from './providers/adapters.ts';
-import { Target } from './target.ts';
+import type { EndpointDirectory } from '../endpoints/endpoint-directory.ts';
+import type { Endpoint } from '../endpoints/endpoint.ts';
+import { adapterFor } from '../providers/adapters.ts';
+import { Target } from '../providers/target.ts';
 
 const log = logger('llm-router');
 

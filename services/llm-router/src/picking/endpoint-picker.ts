@@ -1,6 +1,6 @@
 import type { Clock, Random } from '@flotilla/kernel';
-import type { Resolution, Route } from './registry.ts';
-import type { Target } from './target.ts';
+import type { Resolution, Route } from '../registry/registry.ts';
+import type { Target } from '../providers/target.ts';
 
 /** How much busier a near engine may be than a far one: the bound of consistent hashing with bounded loads. */
 const loadBound = 1.25;

@@ -1,11 +1,11 @@
 import { FlotillaError, type Clock } from '@flotilla/kernel';
 import { logger } from '@flotilla/telemetry';
-import type { RouterConfig } from './config.ts';
-import type { EndpointPicker } from './endpoint-picker.ts';
+import type { RouterConfig } from '../config.ts';
+import type { EndpointPicker } from '../picking/endpoint-picker.ts';
 import { failovers } from './metrics.ts';
-import type { EngineFailure } from './providers/provider.ts';
-import type { Resolution } from './registry.ts';
-import type { Target } from './target.ts';
+import type { EngineFailure } from '../providers/provider.ts';
+import type { Resolution } from '../registry/registry.ts';
+import type { Target } from '../providers/target.ts';
 
 const log = logger('llm-router');
 

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { prometheusText, startTelemetry, withTraceparent } from '@flotilla/telemetry';
 import { until } from '@flotilla/testkit';
-import { answers, sendJson, startFakeEngine } from './fake-engine.fixture.ts';
-import { engine, startRouter } from './router.fixture.ts';
+import { answers, sendJson, startFakeEngine } from '../fake-engine.fixture.ts';
+import { engine, startRouter } from '../router.fixture.ts';
 
 const open: { stop(): Promise<void> }[] = [];
 afterEach(async () => {
