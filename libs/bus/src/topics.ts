@@ -36,5 +36,12 @@ export const rulesChanged: Topic<events.RulesChanged> = {
   type: events.RulesChanged,
 };
 
+/** Read what was set at run time over the file again. */
+export const registryChanged: Topic<events.RegistryChanged> = {
+  subject: 'router.registry.changed',
+  delivery: 'broadcast',
+  type: events.RegistryChanged,
+};
+
 /** Every topic there is; tests hold the list against the subjects of the stream. */
-export const topics = [usageRecorded, turnSaved, enginesChanged, keysChanged, rulesChanged] as const;
+export const topics = [usageRecorded, turnSaved, enginesChanged, keysChanged, rulesChanged, registryChanged] as const;

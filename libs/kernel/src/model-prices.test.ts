@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { costMicros, ModelPrices } from './model-prices.ts';
-import { liveValue, parsePlatformFile } from './platform-file.ts';
+import { liveValue } from './live.ts';
+import { parsePlatformFile } from './platform/platform-file.ts';
 
 const fileWith = (output: number) =>
   parsePlatformFile(`

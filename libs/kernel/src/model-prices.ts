@@ -1,4 +1,5 @@
-import type { Live, PlatformFile } from './platform-file.ts';
+import type { Live } from './live.ts';
+import type { PlatformFile } from './platform/platform-file.ts';
 
 /** USD per million tokens, which is millionths of a USD per token. */
 export interface ModelPrice {

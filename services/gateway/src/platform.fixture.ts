@@ -46,7 +46,7 @@ export function choice(fields: Partial<chat.Choice>): orchestrator.ChatEvent {
 
 export const answerer = event({
   $case: 'answerer',
-  value: { model: 'm', provider: 'sim', endpoint: 'sim-1', systemFingerprint: 'fp_1' },
+  value: { model: 'm', provider: 'sim', endpoint: 'sim-1', systemFingerprint: 'fp_1', routing: undefined },
 });
 
 export const finished = event({
@@ -153,7 +153,7 @@ export const embeds: EmbedHandler = async ({ request }) => ({
   usage: { promptTokens: 4, completionTokens: 0, cachedTokens: 0, estimated: false },
 });
 
-const modelList: router.Model[] = [
+const modelList = [
   {
     name: 'm',
     capabilities: ['chat'],
@@ -171,7 +171,7 @@ const modelList: router.Model[] = [
     createdAt: 0,
     contextWindow: 0,
   },
-];
+].map((model) => router.Model.fromPartial(model));
 
 const devTier = 'tiers: { dev: { requests_per_minute: 60, tokens_per_minute: 1000, default_max_tokens: 77 } }';
 

@@ -8,12 +8,16 @@ const states: Record<EngineState, fleet.EngineState> = {
   unhealthy: fleet.EngineState.UNHEALTHY,
 };
 
+const noAdapters = { runningAdapters: [], waitingAdapters: [], maxAdapters: 0 };
+
 /** An engine in the words of the contract. */
 export function engineMessage(engine: EngineView): fleet.Engine {
   const { id, kind, baseUrl, state, models, reason, since, managed, load } = engine;
   return {
-    ...{ id, provider: id, kind, baseUrl, reason, since, managed, load },
+    ...{ id, provider: id, kind, baseUrl, reason, since, managed },
+    load: load && { ...noAdapters, ...load },
     state: states[state],
+    activatable: [],
     models: models.map(({ name, capabilities }) => ({ name, capabilities: [...capabilities] })),
   };
 }

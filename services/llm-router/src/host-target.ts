@@ -6,5 +6,8 @@ import { createRouter } from './router-service.ts';
 /** The router as a target of a host. */
 export const routerTarget = {
   name: 'llm-router',
-  create: (host: Host) => createRouter(readEnvironment(routerConfigSchema, 'FLOTILLA_ROUTER', host.env), host),
+  async create({ rpc, bus, file, env, clock, random, database }: Host) {
+    const config = readEnvironment(routerConfigSchema, 'FLOTILLA_ROUTER', env);
+    return createRouter(config, { rpc, bus, file, env, clock, random, database: await database() });
+  },
 } as const;

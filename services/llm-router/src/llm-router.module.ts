@@ -24,7 +24,7 @@ export class LlmRouterModule {
         {
           provide: Registry,
           useFactory: (directory: EndpointDirectory, engines: Engines) =>
-            new Registry(ports.file, directory, ports.env, (endpoints) => engines.client.keep(endpoints)),
+            new Registry(ports.file, directory, ports.env, config, (endpoints) => engines.client.keep(endpoints)),
           inject: [EndpointDirectory, Engines],
         },
         {
@@ -42,7 +42,8 @@ export class LlmRouterModule {
         },
         {
           provide: LlmRouter,
-          useFactory: (registry: Registry, engines: Engines) => new LlmRouter(registry, engines, clock),
+          useFactory: (registry: Registry, engines: Engines) =>
+            new LlmRouter({ registry, engines, clock, steps: [], layers: [] }),
           inject: [Registry, Engines],
         },
       ],

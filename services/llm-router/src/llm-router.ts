@@ -3,32 +3,70 @@ import type { Clock } from '@flotilla/kernel';
 import { embed } from './generation/embedding.ts';
 import type { Engines } from './generation/engines.ts';
 import { Generation } from './generation/generation.ts';
+import { LateEvents } from './generation/late-events.ts';
+import {
+  noRouting,
+  type AnswerLayer,
+  type Ask,
+  type GenerateEvents,
+  type Plan,
+  type PlanStep,
+} from './generation/plan.ts';
 import { defaultEmbeddingModel, listModels } from './registry/model-list.ts';
 import type { Registry } from './registry/registry.ts';
 
+export interface RouterParts {
+  readonly registry: Registry;
+  readonly engines: Engines;
+  readonly clock: Clock;
+  /** In their order. */
+  readonly steps: readonly PlanStep[];
+  /** The first is the outermost. */
+  readonly layers: readonly AnswerLayer[];
+}
+
 /** What the service does, without how it is called. */
 export class LlmRouter {
-  readonly #registry: Registry;
-  readonly #engines: Engines;
+  readonly #parts: RouterParts;
   readonly #startedAt: number;
+  readonly #ask: Ask;
 
-  constructor(registry: Registry, engines: Engines, clock: Clock) {
-    this.#registry = registry;
-    this.#engines = engines;
-    this.#startedAt = clock.now();
+  constructor(parts: RouterParts) {
+    this.#parts = parts;
+    this.#startedAt = parts.clock.now();
+    const engines: Ask = (plan, signal) => new Generation(parts.engines, plan, signal);
+    this.#ask = parts.layers.reduceRight<Ask>(
+      (next, layer) => (plan, signal) => layer.answer(plan, signal, next),
+      engines,
+    );
   }
 
   /** Nothing reaches an engine before the first `next`. Aborting the signal, or leaving the iteration, aborts the engine. */
-  generate(request: router.GenerateRequest, signal: AbortSignal): AsyncIterableIterator<router.GenerateEvent> {
-    return new Generation(this.#engines, request, this.#registry.resolve(request.model), signal);
+  generate(request: router.GenerateRequest, signal: AbortSignal): GenerateEvents {
+    const plan = this.#plan(request, signal);
+    if (!(plan instanceof Promise)) return this.#ask(plan, signal);
+    // It is being made while nobody waits for it yet: who comes for the events is told of its failure.
+    plan.catch(() => undefined);
+    return new LateEvents(async () => this.#ask(await plan, signal));
   }
 
   async embed(request: router.EmbedRequest, signal: AbortSignal): Promise<router.EmbedResponse> {
-    const model = request.model || defaultEmbeddingModel(this.#registry);
-    return embed(this.#engines, this.#registry.resolve(model), request, signal);
+    const { registry, engines } = this.#parts;
+    const model = request.model || defaultEmbeddingModel(registry);
+    return embed(engines, registry.resolve(model), request, signal);
   }
 
   listModels(): router.Model[] {
-    return listModels(this.#registry, this.#startedAt);
+    return listModels(this.#parts.registry, this.#startedAt);
+  }
+
+  #plan(request: router.GenerateRequest, signal: AbortSignal): Plan | Promise<Plan> {
+    const { registry, steps } = this.#parts;
+    const begun: Plan = { request, resolution: registry.resolve(request.model), routing: noRouting };
+    return steps.reduce<Plan | Promise<Plan>>(
+      (plan, step) =>
+        plan instanceof Promise ? plan.then((made) => step.prepare(made, signal)) : step.prepare(plan, signal),
+      begun,
+    );
   }
 }

@@ -1,4 +1,5 @@
 import type { Bus } from '@flotilla/bus';
+import type { Database } from '@flotilla/database';
 import type { Clock, Environment, Live, PlatformFile, Random } from '@flotilla/kernel';
 import type { RpcNetwork } from '@flotilla/rpc';
 
@@ -8,6 +9,8 @@ export interface RouterPorts {
   file: Live<PlatformFile>;
   /** Holds the providers' keys, by the names in `api_key_env`. */
   env: Environment;
+  /** Absent: nothing can be set at run time, and no answer is kept. */
+  database?: Database;
   clock?: Clock;
   random?: Random;
 }

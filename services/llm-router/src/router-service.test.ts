@@ -216,7 +216,7 @@ describe('the way to an engine', () => {
       );
     expect(uses(/\bfrom 'undici'|\bnew URL\(/)).toEqual(['providers/engine-client.ts']);
     expect(uses(/\bfrom '(node:)?(http|https|net|tls)'|\bfetch\(/)).toEqual([]);
-    expect(uses(/\bnew Target\(/)).toEqual(['registry.ts']);
+    expect(uses(/\bnew Target\(/)).toEqual(['registry/registry.ts']);
   });
 
   it('is not taken when the caller has left before it begins', async () => {

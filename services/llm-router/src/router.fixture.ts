@@ -1,4 +1,5 @@
 import { createMemoryBus, type Bus } from '@flotilla/bus';
+import type { Database } from '@flotilla/database';
 import { chat, fleet, router } from '@flotilla/contracts';
 import { liveValue, platformFileSchema, type Environment, type PlatformFile } from '@flotilla/kernel';
 import { createMemoryNetwork, type CallOptions, type Client } from '@flotilla/rpc';
@@ -24,11 +25,13 @@ export async function startRouter({
   engines = [],
   config = {},
   env = {},
+  database,
 }: {
   file?: FileInput;
   engines?: fleet.Engine[];
   config?: Partial<RouterConfig>;
   env?: Environment;
+  database?: Database;
 } = {}): Promise<Started> {
   const rpc = createMemoryNetwork();
   const bus = createMemoryBus();
@@ -38,7 +41,10 @@ export async function startRouter({
     startEngine: () => Promise.reject(new Error('not here')),
     stopEngine: () => Promise.reject(new Error('not here')),
   });
-  const service = createRouter({ ...defaults, ...config }, { rpc, bus, file: live, env });
+  const service = createRouter(
+    { ...defaults, ...config },
+    { rpc, bus, file: live, env, ...(database && { database }) },
+  );
   const client = rpc.client(router.RouterDefinition);
   const started: Started = {
     client,

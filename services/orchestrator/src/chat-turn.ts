@@ -122,7 +122,7 @@ export class ChatTurn {
   /** Everything before the engine is asked. Throws when the prompt is refused. */
   async #begin(queue: EventQueue, plan: ReturnType<typeof planTurn>): Promise<Generation> {
     const { config, safety, rag, router, file } = this.#parts;
-    const { messages, model, parametersJson, maxTokens, stream } = this.#request;
+    const { messages, model, parametersJson, maxTokens, stream, conversationId, cache } = this.#request;
     const caller = this.#caller;
     const context = this.#context;
     const onTimeout = file.current.safety.on_timeout;
@@ -147,7 +147,7 @@ export class ChatTurn {
     if (verdict.kind === 'unchecked') notices.push(uncheckedNotice);
     return new Generation({
       events: router.generate(
-        { caller, model, messages: asked, parametersJson, maxTokens, stream },
+        { caller, model, messages: asked, parametersJson, maxTokens, stream, conversationId, cache },
         within(Infinity, context),
       ),
       queue,

@@ -35,7 +35,10 @@ export const piece = (content: string, finishReason = '', index = 0): router.Gen
   },
 });
 export const answerer: router.GenerateEvent = {
-  event: { $case: 'answerer', value: { model: 'm', provider: 'p', endpoint: 'e', systemFingerprint: '' } },
+  event: {
+    $case: 'answerer',
+    value: { model: 'm', provider: 'p', endpoint: 'e', systemFingerprint: '', routing: undefined },
+  },
 };
 export const finished = (completionTokens: number): router.GenerateEvent => ({
   event: {

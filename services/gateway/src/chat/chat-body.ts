@@ -4,6 +4,10 @@ import { invalid, isObject, wrongType, type JsonObject } from './invalid.ts';
 import { readMessages } from './messages.ts';
 import { checkFlag, checkObject, checkText, range, readParameters, tokenCount } from './parameters.ts';
 
+/** `refresh`: ask anew and keep the answer. */
+export const cacheUses = ['off', 'exact', 'semantic', 'refresh'] as const;
+export type CacheUse = (typeof cacheUses)[number];
+
 /** A chat as the client asked for it, checked. */
 export interface ChatBody {
   readonly model: string;
@@ -20,6 +24,8 @@ export interface ChatBody {
   readonly conversationId: string;
   /** Which of OpenAI's shapes asked; absent: chat. */
   readonly operation?: 'chat' | 'completion';
+  /** Whether the answer may be one that was given before; absent: as configured for the organisation. */
+  readonly cache?: CacheUse;
   /** Undefined: no retrieval. */
   readonly retrieval: { readonly storeIds: string[]; readonly limit: number } | undefined;
 }

@@ -149,5 +149,6 @@ function chatRequest({ caller }: Asker, body: ChatBody, grant: Grant): orchestra
     leaseId: grant.leaseId,
     strictSubjects: [...grant.strictSubjects],
     operation: body.operation ?? 'chat',
+    cache: body.cache ?? '',
   };
 }

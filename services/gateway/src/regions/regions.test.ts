@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { router } from '@flotilla/contracts';
 import { prometheusText } from '@flotilla/telemetry';
 import { until } from '@flotilla/testkit';
 import { createServer, type Server } from 'node:http';
@@ -141,15 +142,15 @@ describe('two regions', () => {
   });
 
   it('send a model to the region that has it, and say 404 when none has', async () => {
-    const model = { capabilities: ['chat'], ready: true, ownedBy: 'x', createdAt: 0, contextWindow: 0 };
-    const eu = await place('eu', {}, { models: [{ name: 'only-eu', ...model }] });
+    const model = router.Model.fromPartial({ capabilities: ['chat'], ready: true, ownedBy: 'x' });
+    const eu = await place('eu', {}, { models: [{ ...model, name: 'only-eu' }] });
     const us = await place(
       'us',
       {},
       {
         models: [
-          { name: 'only-us', ...model },
-          { name: 'cold', ...model, ready: false },
+          { ...model, name: 'only-us' },
+          { ...model, name: 'cold', ready: false },
         ],
       },
     );

@@ -133,7 +133,10 @@ export class Regions {
     const { router, ready } = this.options;
     this.#ready = await ready().catch(() => false);
     try {
-      const { models } = await router.listModels({ caller: undefined }, { timeoutMs: listTimeoutMs });
+      const { models } = await router.listModels(
+        { caller: undefined, includeNonInstalled: false, includeTestModels: false },
+        { timeoutMs: listTimeoutMs },
+      );
       this.#models = new Set(models.filter((model) => model.ready).map(({ name }) => name));
     } catch {
       this.#models = undefined;

@@ -3,7 +3,7 @@ import { FlotillaError, toFlotillaError } from '@flotilla/kernel';
 import type { Engines, Running } from './engines.ts';
 import { metricsOf } from './metrics.ts';
 import { lateFailure } from '../providers/engine-errors.ts';
-import { Exchange, type Receiver } from '../providers/exchange.ts';
+import type { EngineCall, Receiver } from '../providers/exchange.ts';
 import { EngineFailure, type EmbedAnswer } from '../providers/provider.ts';
 import { WholeBody } from '../providers/whole-body.ts';
 import type { Resolution } from '../registry/registry.ts';
@@ -61,9 +61,8 @@ async function embedBatchOnce(
     );
     metrics.inFlight.add(1);
     try {
-      const body = target.adapter.embedBody(target.model, inputs);
       const answer = target.adapter.embeddings(
-        await new EmbedCall(engines, target, body, requestId, signal).result,
+        await new EmbedCall(engines, target, inputs, requestId, signal).result,
         inputs,
       );
       metrics.duration.record((engines.clock.monotonic() - startedAt) / 1_000);
@@ -89,11 +88,11 @@ class EmbedCall implements Receiver, Running, Watched {
   readonly #signal: AbortSignal;
   readonly #body = new WholeBody();
   readonly #startedAt: number;
-  #exchange: Exchange | undefined;
+  #call: EngineCall | undefined;
   #resolve!: (text: string) => void;
   #reject!: (error: Error) => void;
 
-  constructor(engines: Engines, target: Target, body: string, requestId: string, signal: AbortSignal) {
+  constructor(engines: Engines, target: Target, inputs: readonly string[], requestId: string, signal: AbortSignal) {
     this.#engines = engines;
     this.#signal = signal;
     this.#startedAt = engines.clock.monotonic();
@@ -108,15 +107,14 @@ class EmbedCall implements Receiver, Running, Watched {
     signal.addEventListener('abort', this, { once: true });
     engines.enter(this);
     engines.watchdog.add(this);
-    this.#exchange = new Exchange(target, this, engines.watchdog);
-    engines.client.embed(this.#exchange, body, target.headers(requestId));
+    this.#call = engines.client.embed(target, inputs, target.headers(requestId), this);
   }
 
   data(bytes: Buffer): void {
     try {
       this.#body.write(bytes);
     } catch (error) {
-      this.#exchange?.abort();
+      this.#call?.abort();
       this.fail(error as EngineFailure);
     }
   }
@@ -132,19 +130,19 @@ class EmbedCall implements Receiver, Running, Watched {
   }
 
   handleEvent(): void {
-    this.#exchange?.abort();
+    this.#call?.abort();
     this.fail(toFlotillaError(this.#signal.reason));
   }
 
   abandon(): void {
-    this.#exchange?.abort();
+    this.#call?.abort();
     this.fail(new FlotillaError('unavailable', 'The router is shutting down.'));
   }
 
   check(now: number): void {
     const { embedTimeoutMs } = this.#engines.config;
     if (now - this.#startedAt <= embedTimeoutMs) return;
-    this.#exchange?.abort();
+    this.#call?.abort();
     this.fail(lateFailure(`The engine sent no embeddings within ${embedTimeoutMs / 1_000} s.`, true));
   }
 

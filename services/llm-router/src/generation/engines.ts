@@ -26,7 +26,7 @@ export class Engines {
     this.clock = clock;
     this.config = config;
     this.watchdog = new Watchdog(clock);
-    this.client = new EngineClient(config);
+    this.client = new EngineClient(config, this.watchdog);
     this.#picker = new EndpointPicker(clock, random, config.maxInFlightPerEndpoint);
   }
 

@@ -37,6 +37,11 @@ export class Attempts {
     return target;
   }
 
+  /** Engines tried so far. */
+  get count(): number {
+    return this.#tried.length;
+  }
+
   left(target: Target): void {
     target.endpoint.inFlight -= 1;
   }

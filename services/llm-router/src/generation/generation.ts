@@ -4,9 +4,9 @@ import type { Engines, Running } from './engines.ts';
 import type { Attempts } from './failover.ts';
 import { GenerationRecord } from './generation-record.ts';
 import { lateFailure, malformedFailure } from '../providers/engine-errors.ts';
-import { Exchange, type Receiver } from '../providers/exchange.ts';
+import type { EngineCall, Receiver } from '../providers/exchange.ts';
 import { EngineFailure, type AnswerDecoder } from '../providers/provider.ts';
-import type { Resolution } from '../registry/registry.ts';
+import type { Plan } from './plan.ts';
 import type { Target } from '../providers/target.ts';
 import { estimatedUsage, pieceLength, promptLength } from './usage.ts';
 import type { Watched } from './watchdog.ts';
@@ -26,8 +26,8 @@ const ended: Result = { done: true, value: undefined };
  */
 export class Generation implements AsyncIterableIterator<Event, undefined>, Receiver, Running, Watched {
   readonly #engines: Engines;
+  readonly #plan: Plan;
   readonly #request: router.GenerateRequest;
-  readonly #resolution: Resolution;
   readonly #attempts: Attempts;
   readonly #signal: AbortSignal;
   readonly #startedAt: number;
@@ -35,7 +35,7 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
   #phase: 'new' | 'trying' | 'answering' | 'over' = 'new';
 
   #target: Target | undefined;
-  #exchange: Exchange | undefined;
+  #call: EngineCall | undefined;
   #decoder: AnswerDecoder | undefined;
   #attemptedAt = 0;
   #readAt = 0;
@@ -52,10 +52,11 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
   #resolve: ((result: Result) => void) | undefined;
   #reject: ((error: FlotillaError) => void) | undefined;
 
-  constructor(engines: Engines, request: router.GenerateRequest, resolution: Resolution, signal: AbortSignal) {
+  constructor(engines: Engines, plan: Plan, signal: AbortSignal) {
+    const { request, resolution } = plan;
     this.#engines = engines;
+    this.#plan = plan;
     this.#request = request;
-    this.#resolution = resolution;
     this.#signal = signal;
     this.#attempts = engines.attempts(resolution, request.caller?.requestId ?? '');
     this.#startedAt = engines.clock.monotonic();
@@ -97,7 +98,7 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
   }
 
   check(now: number): void {
-    const { totalTimeoutMs, firstTokenTimeoutMs, idleTimeoutMs } = this.#engines.config;
+    const { totalTimeoutMs, firstTokenTimeoutMs, idleTimeoutMs } = this.#target!.limits;
     if (now - this.#startedAt > totalTimeoutMs) {
       this.#broke(lateFailure(`The answer was not complete within ${totalTimeoutMs / 1_000} s.`, false));
     } else if (!this.#request.stream || this.#paused) {
@@ -163,9 +164,7 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
       this.#record.attempt(endpoint.facts, target.model, headers);
       this.#decoder = adapter.answer(this.#request.stream);
       this.#attemptedAt = this.#engines.clock.monotonic();
-      const body = adapter.generateBody(target.model, this.#request);
-      this.#exchange = new Exchange(target, this, this.#engines.watchdog);
-      this.#engines.client.generate(this.#exchange, body, headers);
+      this.#call = this.#engines.client.generate(target, this.#request, headers, this);
     } catch (error) {
       const refusal = toFlotillaError(error);
       // What this engine cannot do another may.
@@ -192,10 +191,11 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
     this.#record.firstToken(this.#readAt);
     const { id, provider } = this.#target!.endpoint.facts;
     const value = {
-      model: this.#resolution.name,
+      model: this.#plan.resolution.name,
       provider,
       endpoint: id,
       systemFingerprint: this.#decoder!.systemFingerprint,
+      routing: { ...this.#plan.routing, attempts: this.#attempts.count },
     };
     this.#head = [{ event: { $case: 'answerer', value } }, ...this.#notices];
   }
@@ -206,7 +206,7 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
     this.#unreadBytes += bytes;
     if (this.#unreadBytes < maxUnreadBytes || this.#paused) return;
     this.#paused = true;
-    this.#exchange!.pause();
+    this.#call!.pause();
   }
 
   #take(): Event | undefined {
@@ -226,7 +226,7 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
   #resume(): void {
     this.#paused = false;
     this.#readAt = this.#engines.clock.monotonic();
-    this.#exchange?.resume();
+    this.#call?.resume();
   }
 
   /** Gives whoever waits in `next` what there is. */
@@ -255,12 +255,12 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
     const usage = this.#decoder!.usage ?? estimatedUsage(promptLength(this.#request.messages), this.#answerLength);
     this.#record.finished(usage, this.#readAt);
     this.#tail = { event: { $case: 'finished', value: { usage } } };
-    this.#exchange!.release();
+    this.#call!.release();
     this.#close(undefined);
   }
 
   #broke(failure: EngineFailure): void {
-    this.#exchange?.abort();
+    this.#call?.abort();
     if (this.#phase === 'answering') {
       const { code, message } = failure.error;
       this.#tail = { event: { $case: 'failure', value: { code, message } } };
@@ -284,7 +284,7 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
       this.#tail = undefined;
       return;
     }
-    this.#exchange?.abort();
+    this.#call?.abort();
     this.#head = [];
     this.#over(reason);
   }
@@ -302,7 +302,7 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
     this.#signal.removeEventListener('abort', this);
     this.#engines.watchdog.remove(this);
     this.#engines.leave(this);
-    this.#exchange = undefined;
+    this.#call = undefined;
     this.#deliver();
   }
 

@@ -6,6 +6,7 @@ import { EndpointPicker } from './endpoint-picker.ts';
 import { Endpoint } from '../endpoints/endpoint.ts';
 import { adapterFor } from '../providers/adapters.ts';
 import type { Resolution } from '../registry/registry.ts';
+import { defaults } from '../config.ts';
 import { Target } from '../providers/target.ts';
 
 function target(id: string, more: { ready?: boolean; waiting?: number } = {}, near = true): Target {
@@ -14,12 +15,12 @@ function target(id: string, more: { ready?: boolean; waiting?: number } = {}, ne
     ...more,
   });
   endpoint.near = near;
-  return new Target(endpoint, adapterFor(endpoint.facts), 'm', undefined);
+  return new Target({ endpoint, adapter: adapterFor(endpoint.facts), model: 'm', key: undefined, limits: defaults });
 }
 
 function resolution(weights: [number, Target[]][], fallbacks: Target[][] = []): Resolution {
   return {
-    ...{ name: 'm', capabilities: [], listed: true },
+    ...{ name: 'm', entry: undefined, capabilities: [], listed: true },
     routes: weights.map(([weight, targets]) => ({ weight, targets })),
     fallbacks: fallbacks.map((targets) => ({ weight: 1, targets })),
   };

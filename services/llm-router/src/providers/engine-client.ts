@@ -1,7 +1,10 @@
 import { Pool } from 'undici';
+import type { router } from '@flotilla/contracts';
 import type { RouterConfig } from '../config.ts';
 import type { Endpoint } from '../endpoints/endpoint.ts';
-import type { Exchange } from './exchange.ts';
+import type { Watchdog } from '../generation/watchdog.ts';
+import { Exchange, type EngineCall, type Receiver } from './exchange.ts';
+import type { Target } from './target.ts';
 
 interface Connection {
   readonly pool: Pool;
@@ -11,23 +14,27 @@ interface Connection {
 /** Milliseconds an idle connection is kept: less than uvicorn's 5 s, after which vLLM closes it. */
 const keepAliveMs = 4_000;
 
-/** The one place that makes addresses and connections. It takes exchanges with targets only; see Target. */
+/** The one place that makes addresses and connections. It takes targets only; see Target. */
 export class EngineClient {
   readonly #config: RouterConfig;
+  readonly #watchdog: Watchdog;
   /** By base URL; as many as there are endpoints. */
   readonly #connections = new Map<string, Connection>();
 
-  constructor(config: RouterConfig) {
+  constructor(config: RouterConfig, watchdog: Watchdog) {
     this.#config = config;
+    this.#watchdog = watchdog;
   }
 
-  /** Sends what the exchange's target is asked; it may fail, and tell so, before this returns. */
-  generate(exchange: Exchange, body: string, headers: string[]): void {
-    this.#post(exchange, exchange.target.adapter.generatePath, body, headers);
+  /** Asks the target's engine. Throws what the request cannot be made into; the receiver may be told of a failure before this returns. */
+  generate(target: Target, request: router.GenerateRequest, headers: string[], receiver: Receiver): EngineCall {
+    const body = target.adapter.generateBody(target.model, request);
+    return this.#post(target, target.adapter.generatePath, body, headers, receiver);
   }
 
-  embed(exchange: Exchange, body: string, headers: string[]): void {
-    this.#post(exchange, exchange.target.adapter.embedPath, body, headers);
+  embed(target: Target, inputs: readonly string[], headers: string[], receiver: Receiver): EngineCall {
+    const body = target.adapter.embedBody(target.model, inputs);
+    return this.#post(target, target.adapter.embedPath, body, headers, receiver);
   }
 
   /** Closes the connections to endpoints that are gone, when what runs on them has ended. */
@@ -46,14 +53,16 @@ export class EngineClient {
     await Promise.all(pools.map(({ pool }) => pool.destroy().catch(() => undefined)));
   }
 
-  #post(exchange: Exchange, path: string, body: string, headers: string[]): void {
-    const { adapter, endpoint } = exchange.target;
+  #post(target: Target, path: string, body: string, headers: string[], receiver: Receiver): EngineCall {
+    const { adapter, endpoint } = target;
+    const exchange = new Exchange(target, receiver, this.#watchdog);
     const { pool, pathname } = this.#connect(endpoint.facts.baseUrl);
     pool.dispatch(
       // Limits of time are the watchdog's.
       { path: adapter.basePath(pathname) + path, method: 'POST', headers, body, headersTimeout: 0, bodyTimeout: 0 },
       exchange,
     );
+    return exchange;
   }
 
   #connect(baseUrl: string): Connection {

@@ -18,8 +18,18 @@ export interface Receiver {
   fail(failure: EngineFailure): void;
 }
 
+/** What an engine was asked, from its caller's side. */
+export interface EngineCall {
+  /** Ends it, so that the engine stops at once. Nothing comes after. */
+  abort(): void;
+  /** The answer is complete: what may still come is read away, so that the connection can be used again. */
+  release(): void;
+  pause(): void;
+  resume(): void;
+}
+
 /** One request to an engine and its response, on undici's handler interface. */
-export class Exchange implements Dispatcher.DispatchHandler, Watched {
+export class Exchange implements EngineCall, Dispatcher.DispatchHandler, Watched {
   readonly target: Target;
   readonly #watchdog: Watchdog;
   #receiver: Receiver | undefined;
@@ -38,7 +48,6 @@ export class Exchange implements Dispatcher.DispatchHandler, Watched {
     this.#watchdog = watchdog;
   }
 
-  /** Destroys the connection, so that the engine stops at once. */
   abort(): void {
     this.#receiver = undefined;
     if (this.#ended || this.#aborted) return;
@@ -46,7 +55,6 @@ export class Exchange implements Dispatcher.DispatchHandler, Watched {
     this.#controller?.abort(new Error('aborted'));
   }
 
-  /** The answer is complete: what may still come is read away, so that the connection can be used again. */
   release(): void {
     this.#receiver = undefined;
     if (!this.#ended && !this.#aborted) this.#watchdog.add(this);

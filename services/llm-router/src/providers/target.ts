@@ -1,6 +1,23 @@
 import type { Endpoint } from '../endpoints/endpoint.ts';
 import type { ProviderAdapter } from './provider.ts';
 
+/** Limits of time, in milliseconds. */
+export interface TimeLimits {
+  readonly connectTimeoutMs: number;
+  readonly firstTokenTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly totalTimeoutMs: number;
+}
+
+export interface TargetParts {
+  readonly endpoint: Endpoint;
+  readonly adapter: ProviderAdapter;
+  /** The model as the engine calls it. */
+  readonly model: string;
+  readonly key: string | undefined;
+  readonly limits: TimeLimits;
+}
+
 /**
  * An engine, the way to speak to it and the model to ask it for. The registry alone makes targets, and the engine client
  * takes nothing else: a request reaches no engine that its model's name did not resolve to.
@@ -8,14 +25,15 @@ import type { ProviderAdapter } from './provider.ts';
 export class Target {
   readonly endpoint: Endpoint;
   readonly adapter: ProviderAdapter;
-  /** The model as the engine calls it. */
   readonly model: string;
+  readonly limits: TimeLimits;
   readonly #key: string | undefined;
 
-  constructor(endpoint: Endpoint, adapter: ProviderAdapter, model: string, key: string | undefined) {
+  constructor({ endpoint, adapter, model, key, limits }: TargetParts) {
     this.endpoint = endpoint;
     this.adapter = adapter;
     this.model = model;
+    this.limits = limits;
     this.#key = key;
   }
 

@@ -1,32 +1,37 @@
 import { FlotillaError } from '@flotilla/kernel';
-import type { router } from '@flotilla/contracts';
+import { router } from '@flotilla/contracts';
 import { capabilitiesOn, type Registry, type Resolution } from './registry.ts';
 
 /** Configured and discovered models, by name, each once. `startedAt` (milliseconds since 1970) dates the configured ones. */
 export function listModels(registry: Registry, startedAt: number): router.Model[] {
   const models = new Map<string, router.Model>();
   for (const model of registry.file.models) {
-    models.set(model.name, {
-      name: model.name,
-      capabilities: model.capabilities,
-      ready: isReady(registry.resolve(model.name)),
-      ownedBy: model.targets[0]!.provider,
-      createdAt: startedAt,
-      contextWindow: model.context_window ?? 0,
-    });
+    models.set(
+      model.name,
+      router.Model.fromPartial({
+        name: model.name,
+        capabilities: model.capabilities,
+        ready: isReady(registry.resolve(model.name)),
+        ownedBy: model.targets[0]!.provider,
+        createdAt: startedAt,
+        contextWindow: model.context_window ?? 0,
+      }),
+    );
   }
   for (const endpoint of registry.endpoints()) {
     for (const { name } of endpoint.facts.models) {
       if (models.has(name)) continue;
       const resolution = registry.resolve(name);
-      models.set(name, {
+      models.set(
         name,
-        capabilities: [...resolution.capabilities],
-        ready: isReady(resolution),
-        ownedBy: endpoint.facts.provider,
-        createdAt: endpoint.facts.since || startedAt,
-        contextWindow: 0,
-      });
+        router.Model.fromPartial({
+          name,
+          capabilities: [...resolution.capabilities],
+          ready: isReady(resolution),
+          ownedBy: endpoint.facts.provider,
+          createdAt: endpoint.facts.since || startedAt,
+        }),
+      );
     }
   }
   return [...models.values()].sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -3,6 +3,7 @@ import { liveValue, platformFileSchema } from '@flotilla/kernel';
 import { EndpointDirectory } from '../endpoints/endpoint-directory.ts';
 import type { EndpointFacts } from '../endpoints/endpoint.ts';
 import { defaultEmbeddingModel, listModels } from './model-list.ts';
+import { defaults } from '../config.ts';
 import { Registry } from './registry.ts';
 
 type FileInput = Parameters<typeof platformFileSchema.parse>[0];
@@ -25,7 +26,7 @@ function registryOf(file: FileInput, engines: EndpointFacts[] = []) {
   const directory = new EndpointDirectory();
   directory.update(engines);
   const live = liveValue(platformFileSchema.parse(file));
-  const registry = new Registry(live, directory, {});
+  const registry = new Registry(live, directory, {}, defaults);
   return { directory, live, registry };
 }
 

@@ -11,9 +11,14 @@ import { logger } from '@flotilla/telemetry';
 import type { EndpointDirectory } from '../endpoints/endpoint-directory.ts';
 import type { Endpoint } from '../endpoints/endpoint.ts';
 import { adapterFor } from '../providers/adapters.ts';
-import { Target } from '../providers/target.ts';
+import { Target, type TimeLimits } from '../providers/target.ts';
 
 const log = logger('llm-router');
+
+interface Account {
+  readonly key: string | undefined;
+  readonly limits: TimeLimits;
+}
 
 /** Targets that stand for one line of a model's configuration, and its share of the requests. */
 export interface Route {
@@ -25,6 +30,8 @@ export interface Route {
 export interface Resolution {
   /** The model as the client calls it. */
   readonly name: string;
+  /** What the configuration says of it; undefined when only an engine knows it. */
+  readonly entry: ModelConfig | undefined;
   readonly capabilities: readonly string[];
   readonly routes: readonly Route[];
   /** In order, when no route answers. */
@@ -44,22 +51,26 @@ export class Registry {
   readonly #file: Live<PlatformFile>;
   readonly #directory: EndpointDirectory;
   readonly #env: Environment;
+  readonly #limits: TimeLimits;
   readonly #onEndpoints: (endpoints: readonly Endpoint[]) => void;
   #seenFile: PlatformFile | undefined;
   #seenVersion = -1;
   #endpoints: readonly Endpoint[] = [];
-  #keys = new Map<string, string | undefined>();
+  /** By provider. */
+  #accounts = new Map<string, Account>();
   #resolved = new Map<string, Resolution>();
 
   constructor(
     file: Live<PlatformFile>,
     directory: EndpointDirectory,
     env: Environment,
+    limits: TimeLimits,
     onEndpoints: (endpoints: readonly Endpoint[]) => void = () => undefined,
   ) {
     this.#file = file;
     this.#directory = directory;
     this.#env = env;
+    this.#limits = limits;
     this.#onEndpoints = onEndpoints;
   }
 
@@ -92,7 +103,12 @@ export class Registry {
     this.#seenFile = this.#file.current;
     this.#seenVersion = this.#directory.version;
     this.#endpoints = this.#directory.list(this.#seenFile);
-    this.#keys = new Map(this.#seenFile.providers.map((provider) => [provider.name, keyOf(provider, this.#env)]));
+    this.#accounts = new Map(
+      this.#seenFile.providers.map((provider) => [
+        provider.name,
+        { key: keyOf(provider, this.#env), limits: limitsOf(provider, this.#limits) },
+      ]),
+    );
     this.#resolved = new Map();
     this.#onEndpoints(this.#endpoints);
   }
@@ -102,6 +118,7 @@ export class Registry {
     if (!model) return undefined;
     return {
       name,
+      entry: model,
       capabilities: model.capabilities,
       routes: model.targets.map((target) => ({
         weight: target.weight,
@@ -127,6 +144,7 @@ export class Registry {
     const targets = serving.map((endpoint) => this.#target(endpoint, name));
     return {
       name,
+      entry: undefined,
       capabilities: [...new Set(capabilities)],
       routes: [{ weight: 1, targets }],
       fallbacks: [],
@@ -142,7 +160,14 @@ export class Registry {
     // An engine that is away may serve it; engines that are there and do not, settle it.
     if (targets.length === 0 && endpoints.length > 0 && endpoints.every((endpoint) => endpoint.facts.ready))
       return undefined;
-    return { name, capabilities: ['chat'], routes: [{ weight: 1, targets }], fallbacks: [], listed: false };
+    return {
+      name,
+      entry: undefined,
+      capabilities: ['chat'],
+      routes: [{ weight: 1, targets }],
+      fallbacks: [],
+      listed: false,
+    };
   }
 
   #default(name: string): Resolution | undefined {
@@ -153,7 +178,14 @@ export class Registry {
     if (named !== name && this.file.providers.some((entry) => entry.name === named)) return undefined;
     const targets = this.#targetsOf(provider, (endpoint) => (takesAny(endpoint) ? name : undefined));
     if (targets.length === 0) return undefined;
-    return { name, capabilities: ['chat'], routes: [{ weight: 1, targets }], fallbacks: [], listed: false };
+    return {
+      name,
+      entry: undefined,
+      capabilities: ['chat'],
+      routes: [{ weight: 1, targets }],
+      fallbacks: [],
+      listed: false,
+    };
   }
 
   #targetsOf(provider: string, model: (endpoint: Endpoint) => string | undefined): Target[] {
@@ -167,7 +199,9 @@ export class Registry {
   }
 
   #target(endpoint: Endpoint, model: string): Target {
-    return new Target(endpoint, adapterFor(endpoint.facts), model, this.#keys.get(endpoint.facts.provider));
+    const { facts } = endpoint;
+    const { key, limits } = this.#accounts.get(facts.provider) ?? { key: undefined, limits: this.#limits };
+    return new Target({ endpoint, adapter: adapterFor(facts), model, key, limits });
   }
 }
 
@@ -175,6 +209,15 @@ export class Registry {
 function splitQualified(text: string): [provider: string, model: string] {
   const slash = text.indexOf('/');
   return slash < 0 ? [text, ''] : [text.slice(0, slash), text.slice(slash + 1)];
+}
+
+function limitsOf({ timeouts }: ProviderConfig, settings: TimeLimits): TimeLimits {
+  return {
+    connectTimeoutMs: timeouts?.connect_ms ?? settings.connectTimeoutMs,
+    firstTokenTimeoutMs: timeouts?.first_token_ms ?? settings.firstTokenTimeoutMs,
+    idleTimeoutMs: timeouts?.idle_ms ?? settings.idleTimeoutMs,
+    totalTimeoutMs: timeouts?.total_ms ?? settings.totalTimeoutMs,
+  };
 }
 
 function keyOf(provider: ProviderConfig, env: Environment): string | undefined {

@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
-import type { Clock } from './clock.ts';
-import { parsePlatformFile, watchPlatformFile } from './platform-file.ts';
+import type { Clock } from '../clock.ts';
+import { parsePlatformFile } from './platform-file.ts';
+import { watchPlatformFile } from './watched-file.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'flotilla-file-'));
 afterAll(() => rmSync(folder, { recursive: true }));
