@@ -8,6 +8,7 @@ import { endpointFacts } from './endpoints/fleet-facts.ts';
 import { FleetWatch } from './endpoints/fleet-watch.ts';
 import { RouterRpc } from './llm-router.rpc.ts';
 import { LlmRouter } from './llm-router.ts';
+import { EndpointPicker } from './picking/endpoint-picker.ts';
 import type { RouterPorts } from './ports.ts';
 import { Registry } from './registry/registry.ts';
 
@@ -20,7 +21,12 @@ export class LlmRouterModule {
       controllers: [RouterRpc],
       providers: [
         { provide: EndpointDirectory, useFactory: () => new EndpointDirectory(config.zone) },
-        { provide: Engines, useFactory: () => new Engines(config, clock, random) },
+        { provide: EndpointPicker, useFactory: () => new EndpointPicker(clock, random, config) },
+        {
+          provide: Engines,
+          useFactory: (picker: EndpointPicker) => new Engines(config, clock, picker),
+          inject: [EndpointPicker],
+        },
         {
           provide: Registry,
           useFactory: (directory: EndpointDirectory, engines: Engines) =>

@@ -1,6 +1,6 @@
-import type { Clock, Random } from '@flotilla/kernel';
+import type { Clock } from '@flotilla/kernel';
 import type { RouterConfig } from '../config.ts';
-import { EndpointPicker } from '../picking/endpoint-picker.ts';
+import type { EndpointPicker } from '../picking/endpoint-picker.ts';
 import { Attempts } from './failover.ts';
 import { EngineClient } from '../providers/engine-client.ts';
 import type { Resolution } from '../registry/registry.ts';
@@ -17,21 +17,21 @@ export class Engines {
   readonly config: RouterConfig;
   readonly client: EngineClient;
   readonly watchdog: Watchdog;
-  readonly #picker: EndpointPicker;
+  readonly picker: EndpointPicker;
   /** Bounded by the endpoints' own bounds. */
   readonly #running = new Set<Running>();
   #idle: (() => void)[] = [];
 
-  constructor(config: RouterConfig, clock: Clock, random: Random) {
+  constructor(config: RouterConfig, clock: Clock, picker: EndpointPicker) {
     this.clock = clock;
     this.config = config;
     this.watchdog = new Watchdog(clock);
     this.client = new EngineClient(config, this.watchdog);
-    this.#picker = new EndpointPicker(clock, random, config.maxInFlightPerEndpoint);
+    this.picker = picker;
   }
 
   attempts(resolution: Resolution, requestId: string): Attempts {
-    return new Attempts(resolution, requestId, this.#picker, this.clock, this.config);
+    return new Attempts(resolution, requestId, this.picker, this.clock, this.config);
   }
 
   enter(running: Running): void {

@@ -27,7 +27,8 @@ function resolution(weights: [number, Target[]][], fallbacks: Target[][] = []): 
 }
 
 const clock = createFakeClock();
-const picker = (maxInFlight = 1_000) => new EndpointPicker(clock, createSeededRandom(7), maxInFlight);
+const picker = (maxInFlight = 1_000) =>
+  new EndpointPicker(clock, createSeededRandom(7), { ...defaults, maxInFlightPerEndpoint: maxInFlight });
 const id = (picked: Target | undefined) => picked?.endpoint.facts.id;
 
 describe('picking an engine', () => {

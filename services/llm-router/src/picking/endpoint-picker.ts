@@ -1,11 +1,16 @@
+import type { router } from '@flotilla/contracts';
 import type { Clock, Random } from '@flotilla/kernel';
+import type { RouterConfig } from '../config.ts';
 import type { Resolution, Route } from '../registry/registry.ts';
 import type { Target } from '../providers/target.ts';
+import type { Outcome } from './outcome.ts';
 
 /** How much busier a near engine may be than a far one: the bound of consistent hashing with bounded loads. */
 const loadBound = 1.25;
 /** As many more are no load. */
 const fewRequests = 2;
+
+export type PickerConfig = Pick<RouterConfig, 'maxInFlightPerEndpoint' | 'ejectBaseMs' | 'ejectMaxMs'>;
 
 /**
  * Picks the engine of a request. Among the routes of a model two are drawn by weight and the less loaded one wins, so
@@ -17,20 +22,37 @@ const fewRequests = 2;
 export class EndpointPicker {
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #maxInFlight: number;
+  readonly #config: PickerConfig;
   #picks = 0;
 
-  constructor(clock: Clock, random: Random, maxInFlight: number) {
+  constructor(clock: Clock, random: Random, config: PickerConfig) {
     this.#clock = clock;
     this.#random = random;
-    this.#maxInFlight = maxInFlight;
+    this.#config = config;
+  }
+
+  /** A request is sent to the target's engine; it counts as in flight until `ended`. */
+  began(target: Target, _request?: router.GenerateRequest): void {
+    target.endpoint.inFlight += 1;
+  }
+
+  /** The first token came, so many milliseconds after the request was sent to this engine. */
+  firstToken(_target: Target, _ttftMs: number): void {}
+
+  /** Called once for each `began`. */
+  ended(target: Target, outcome: Outcome): void {
+    const { endpoint } = target;
+    endpoint.inFlight -= 1;
+    if (outcome === 'answered') endpoint.answered();
+    if (outcome !== 'unreachable') return;
+    endpoint.unreachable(this.#clock.monotonic(), this.#config.ejectBaseMs, this.#config.ejectMaxMs);
   }
 
   /**
    * A target that was not tried, or undefined. Engines that were set aside are used only when neither a route nor a
    * fallback has any other: never are all of them out.
    */
-  pick(resolution: Resolution, tried: readonly Target[]): Target | undefined {
+  pick(resolution: Resolution, tried: readonly Target[], _request?: router.GenerateRequest): Target | undefined {
     const target = this.#pass(resolution, tried, false) ?? this.#pass(resolution, tried, true);
     if (target) target.endpoint.lastPick = ++this.#picks;
     return target;
@@ -95,7 +117,7 @@ export class EndpointPicker {
   #usable({ endpoint, model }: Target, tried: readonly Target[], withEjected: boolean): boolean {
     return (
       endpoint.facts.ready &&
-      endpoint.inFlight < this.#maxInFlight &&
+      endpoint.inFlight < this.#config.maxInFlightPerEndpoint &&
       (withEjected || !endpoint.ejected(this.#clock.monotonic())) &&
       !tried.some((target) => target.endpoint === endpoint && target.model === model)
     );
