@@ -6,8 +6,8 @@ import { createRouter } from './router-service.ts';
 /** The router as a target of a host. */
 export const routerTarget = {
   name: 'llm-router',
-  async create({ rpc, bus, file, env, clock, random, database }: Host) {
+  create({ rpc, bus, file, env, clock, random, database }: Host) {
     const config = readEnvironment(routerConfigSchema, 'FLOTILLA_ROUTER', env);
-    return createRouter(config, { rpc, bus, file, env, clock, random, database: await database() });
+    return createRouter(config, { rpc, bus, file, env, clock, random, database });
   },
 } as const;

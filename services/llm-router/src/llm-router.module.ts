@@ -10,6 +10,7 @@ import { RouterRpc } from './llm-router.rpc.ts';
 import { LlmRouter } from './llm-router.ts';
 import { EndpointPicker } from './picking/endpoint-picker.ts';
 import type { RouterPorts } from './ports.ts';
+import { RouterDatabase } from './router-database.ts';
 import { Registry } from './registry/registry.ts';
 
 @Module({})
@@ -20,6 +21,7 @@ export class LlmRouterModule {
       module: LlmRouterModule,
       controllers: [RouterRpc],
       providers: [
+        { provide: RouterDatabase, useFactory: () => ports.database && new RouterDatabase(ports.database, clock) },
         { provide: EndpointDirectory, useFactory: () => new EndpointDirectory(config.zone) },
         { provide: EndpointPicker, useFactory: () => new EndpointPicker(clock, random, config) },
         {

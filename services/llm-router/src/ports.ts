@@ -9,8 +9,8 @@ export interface RouterPorts {
   file: Live<PlatformFile>;
   /** Holds the providers' keys, by the names in `api_key_env`. */
   env: Environment;
-  /** Absent: nothing can be set at run time, and no answer is kept. */
-  database?: Database;
+  /** Opens the platform's database; tried again while it throws. Absent: nothing can be set at run time, and no answer is kept. */
+  database?: () => Promise<Database>;
   clock?: Clock;
   random?: Random;
 }

@@ -7,6 +7,7 @@ import { FleetWatch } from './endpoints/fleet-watch.ts';
 import { subscribeToFleet } from './llm-router.events.ts';
 import { LlmRouterModule } from './llm-router.module.ts';
 import type { RouterPorts } from './ports.ts';
+import { RouterDatabase } from './router-database.ts';
 
 /** The service that resolves models to engines and speaks to them; serves flotilla.router.v1.Router. */
 export function createRouter(config: RouterConfig, ports: RouterPorts): Service {
@@ -18,6 +19,8 @@ export function createRouter(config: RouterConfig, ports: RouterPorts): Service 
     rpc: ports.rpc,
     async onStart(app) {
       engines = app.get(Engines);
+      // It is looked for while all else goes on.
+      void app.get(RouterDatabase)?.start();
       const watch = app.get(FleetWatch);
       subscription = await subscribeToFleet(ports.bus, watch);
       watch.start();
@@ -27,6 +30,7 @@ export function createRouter(config: RouterConfig, ports: RouterPorts): Service 
       app.get(FleetWatch).stop();
       await subscription?.close();
       await app.get(Engines).close();
+      app.get(RouterDatabase)?.stop();
     },
   });
 }

@@ -43,7 +43,7 @@ export async function startRouter({
   });
   const service = createRouter(
     { ...defaults, ...config },
-    { rpc, bus, file: live, env, ...(database && { database }) },
+    { rpc, bus, file: live, env, ...(database && { database: async () => database }) },
   );
   const client = rpc.client(router.RouterDefinition);
   const started: Started = {
