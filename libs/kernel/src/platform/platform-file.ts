@@ -2,8 +2,11 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { issuerSchema } from './issuers.ts';
 import { modelSchema } from './models.ts';
+import { profilesSchema } from './profiles.ts';
 import { providerSchema } from './providers.ts';
+import { brokenReferences } from './references.ts';
 import { ruleSchema } from './rules.ts';
+import { routingSchema } from './tasks.ts';
 import { tiersSchema } from './tiers.ts';
 
 /** Another gateway of this platform, elsewhere. */
@@ -14,8 +17,12 @@ export const platformFileSchema = z.strictObject({
   providers: z.array(providerSchema).default([]),
   default_provider: z.string().optional(),
   models: z.array(modelSchema).default([]),
+  profiles: profilesSchema,
+  /** The profile in force, where neither a router's settings nor one set at run time says another. Absent: none. */
+  profile: z.string().optional(),
   tiers: tiersSchema,
   rules: z.array(ruleSchema).default([]),
+  routing: routingSchema.prefault({}),
   auth: z.strictObject({ jwt: z.array(issuerSchema).default([]) }).prefault({}),
   /** Where this platform runs, and where else one does that takes its requests when it answers sooner. */
   regions: z.strictObject({ peers: z.array(peerRegion).default([]) }).prefault({}),
@@ -42,8 +49,9 @@ export function parsePlatformFile(text: string, filename = 'the configuration fi
     });
   }
   const result = platformFileSchema.safeParse(value);
-  if (result.success) return result.data;
-  throw new Error(
-    `${filename} is not valid:\n  ${result.error.issues.map((issue) => `${issue.path.join('.') || '(top)'}: ${issue.message}`).join('\n  ')}`,
-  );
+  const mistakes = result.success
+    ? brokenReferences(result.data)
+    : result.error.issues.map((issue) => `${issue.path.join('.') || '(top)'}: ${issue.message}`);
+  if (result.success && mistakes.length === 0) return result.data;
+  throw new Error(`${filename} is not valid:\n  ${mistakes.join('\n  ')}`);
 }

@@ -1,0 +1,62 @@
+import type { ModelConfig } from './models.ts';
+import type { ProfileConfig } from './profiles.ts';
+
+/** The parts of the platform's file that name each other. */
+export interface NamedParts {
+  readonly providers: readonly { readonly name: string }[];
+  readonly default_provider?: string | undefined;
+  readonly models: readonly ModelConfig[];
+  readonly profiles: Readonly<Record<string, ProfileConfig>>;
+  readonly profile?: string | undefined;
+}
+
+/**
+ * Every place where a part names another that is not there, or where two have one name: a sentence each; none when all is
+ * well. A file without providers may name any: they are looked for on the machine. `found`: providers that were.
+ */
+export function brokenReferences(parts: NamedParts, found: readonly string[] = []): string[] {
+  return [...twice(parts), ...unknownProviders(parts, found), ...unknownProfile(parts)];
+}
+
+function twice({ providers, models }: NamedParts): string[] {
+  const owners = new Map<string, string>();
+  const mistakes: string[] = [];
+  const take = (name: string, owner: string) => {
+    const before = owners.get(name);
+    if (before === undefined) owners.set(name, owner);
+    else mistakes.push(`models: "${name}" is the name of ${before} and of ${owner}`);
+  };
+  for (const { name } of models) take(name, `the model "${name}"`);
+  for (const model of models) {
+    for (const alias of model.aliases) take(alias, `an alias of "${model.name}"`);
+    for (const { name } of model.adapters) take(name, `an adapter of "${model.name}"`);
+  }
+  const names = providers.map(({ name }) => name);
+  const repeated = new Set(names.filter((name, at) => names.indexOf(name) !== at));
+  return [...[...repeated].map((name) => `providers: "${name}" is there twice`), ...mistakes];
+}
+
+function unknownProviders({ providers, default_provider, models }: NamedParts, found: readonly string[]): string[] {
+  const known = new Set([...providers.map(({ name }) => name), ...found]);
+  if (known.size === 0) return [];
+  const names = new Set(models.flatMap(({ name, aliases }) => [name, ...aliases]));
+  const mistakes: string[] = [];
+  if (default_provider !== undefined && !known.has(default_provider)) {
+    mistakes.push(`default_provider: there is no provider "${default_provider}"`);
+  }
+  for (const { name, targets, fallbacks } of models) {
+    for (const { provider } of targets) {
+      if (!known.has(provider)) mistakes.push(`models.${name}.targets: there is no provider "${provider}"`);
+    }
+    for (const fallback of fallbacks) {
+      if (names.has(fallback) || known.has(fallback.split('/', 1)[0]!)) continue;
+      mistakes.push(`models.${name}.fallbacks: "${fallback}" is neither a model nor begins with a provider’s name`);
+    }
+  }
+  return mistakes;
+}
+
+function unknownProfile({ profiles, profile }: NamedParts): string[] {
+  if (profile === undefined || Object.hasOwn(profiles, profile)) return [];
+  return [`profile: there is no profile "${profile}"`];
+}
