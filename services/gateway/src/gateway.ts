@@ -1,5 +1,5 @@
 import type { Bus, Subscription } from '@flotilla/bus';
-import { limits, orchestrator, rag, router, safety } from '@flotilla/contracts';
+import { fleet, limits, orchestrator, rag, router, safety } from '@flotilla/contracts';
 import { migrate, type Database } from '@flotilla/database';
 import {
   systemClock,
@@ -126,6 +126,8 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
     orchestrator: rpc.client(orchestrator.OrchestratorDefinition),
     rag: rpc.client(rag.RagDefinition),
     router: rpc.client(router.RouterDefinition),
+    registry: rpc.client(router.RegistryDefinition),
+    activation: rpc.client(fleet.ActivationDefinition),
     limiter: rpc.client(limits.LimitsDefinition),
     safety: rpc.client(safety.SafetyDefinition),
     ready,

@@ -1,9 +1,10 @@
 import { createMemoryBus } from '@flotilla/bus';
-import { limits, orchestrator, rag, router, safety, type chat } from '@flotilla/contracts';
+import { fleet, limits, orchestrator, rag, router, safety, type chat } from '@flotilla/contracts';
 import type { Database } from '@flotilla/database';
 import { FlotillaError, liveValue, parsePlatformFile } from '@flotilla/kernel';
 import { createMemoryNetwork, type CallContext, type Handlers } from '@flotilla/rpc';
 import { until } from '@flotilla/testkit';
+import { memoryActivation, memoryRegistry } from './registry.fixture.ts';
 import { memoryKeyStore } from './access/key-store.fixture.ts';
 import type { KeyStore } from './access/key-store.ts';
 import { defaults, type GatewayConfig } from './config.ts';
@@ -161,6 +162,7 @@ const modelList = [
     ownedBy: 'sim',
     createdAt: 1_700_000_000_000,
     contextWindow: 8_192,
+    ...{ installed: true, active: true, aliases: ['mm'] },
   },
   { name: 'org/model:7b', capabilities: ['chat'], ready: false, ownedBy: '', createdAt: 0, contextWindow: 0 },
   {
@@ -236,6 +238,9 @@ export async function startPlatform(config: Partial<GatewayConfig> = {}, ports: 
     embed: async () => ({ model: '', embeddings: [], usage: undefined }),
     listModels: async () => ({ models: ports.models ?? modelList }),
   });
+  const registry = memoryRegistry();
+  rpc.serve(router.RegistryDefinition, registry.handlers);
+  rpc.serve(fleet.ActivationDefinition, memoryActivation);
   rpc.serve(safety.SafetyDefinition, {
     check: (request, context) => behind.check(request, context),
     guard: async ({ text, state }) => ({ release: text, state, action: safety.Action.ALLOW, findings: [] }),
@@ -250,7 +255,7 @@ export async function startPlatform(config: Partial<GatewayConfig> = {}, ports: 
   );
   await gateway.start();
   return {
-    ...{ behind, gateway, bus, rpc, file, url: gateway.url! },
+    ...{ behind, gateway, registry, bus, rpc, file, url: gateway.url! },
     async stop() {
       await gateway.stop();
       await rpc.close();

@@ -16,7 +16,10 @@ const table = {
   'llm-router': { target: routerTarget, needs: ['gpu-fleet-controller'] },
   rag: { target: ragTarget, needs: ['llm-router'] },
   orchestrator: { target: orchestratorTarget, needs: ['rate-limiter', 'safety', 'rag', 'llm-router'] },
-  gateway: { target: gatewayTarget, needs: ['orchestrator', 'rate-limiter', 'rag', 'llm-router', 'safety'] },
+  gateway: {
+    target: gatewayTarget,
+    needs: ['orchestrator', 'rate-limiter', 'rag', 'llm-router', 'safety', 'gpu-fleet-controller'],
+  },
 } as const satisfies Record<string, { target: Target; needs: readonly string[] }>;
 
 export const needs: Needs = Object.fromEntries(Object.entries(table).map(([name, row]) => [name, row.needs]));

@@ -1,4 +1,4 @@
-import type { orchestrator } from '@flotilla/contracts';
+import type { chat, orchestrator } from '@flotilla/contracts';
 import { toFlotillaError, type Clock, type FlotillaError } from '@flotilla/kernel';
 import type { Client } from '@flotilla/rpc';
 import { counter, histogram, llmSeconds } from '@flotilla/telemetry';
@@ -19,6 +19,7 @@ const tokens = counter({
 const promptTokens = tokens.bind({ type: 'input' });
 const completionTokens = tokens.bind({ type: 'output' });
 
+type Answerer = Extract<orchestrator.ChatEvent['event'], { $case: 'answerer' }>;
 type Finished = Extract<orchestrator.ChatEvent['event'], { $case: 'finished' }>;
 
 function countTokens({ value: { usage } }: Finished): void {
@@ -49,6 +50,7 @@ export class EngineAnswer {
   asked = false;
   failed = false;
   ttftMs: number | undefined;
+  answerer: chat.Answerer | undefined;
 
   constructor(private readonly options: EngineAnswerOptions) {}
 
@@ -65,6 +67,7 @@ export class EngineAnswer {
           if (this.ttftMs === undefined) this.#first(clock.monotonic() - startedAt);
         } else if (kind === 'finished') countTokens(event.event as Finished);
         else if (kind === 'failure') this.failed = true;
+        else if (kind === 'answerer') this.answerer = (event.event as Answerer).value;
         yield event;
       }
     } catch (thrown) {

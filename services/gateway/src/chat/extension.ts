@@ -1,4 +1,4 @@
-import type { ChatBody } from './chat-body.ts';
+import { cacheUses, type ChatBody } from './chat-body.ts';
 import { invalid, isObject, wrongType } from './invalid.ts';
 import { checkObject, checkText, range } from './parameters.ts';
 
@@ -6,11 +6,15 @@ const passageCount = range(1, 20, true);
 const conversationPattern = /^[A-Za-z0-9._:-]{1,128}$/;
 
 /** The `flotilla` field of a body: what the platform does beyond the API that was asked. */
-export function readExtension(value: unknown): Pick<ChatBody, 'conversationId' | 'retrieval'> {
+export function readExtension(value: unknown): Pick<ChatBody, 'conversationId' | 'retrieval' | 'cache'> {
   if (value === undefined || value === null) return { conversationId: '', retrieval: undefined };
   checkObject(value, 'flotilla');
-  const { conversation_id: id, rag } = value as { conversation_id?: unknown; rag?: unknown };
-  return { conversationId: readConversationId(id, 'flotilla.conversation_id'), retrieval: readRetrieval(rag) };
+  const { conversation_id: id, rag, cache } = value as { conversation_id?: unknown; rag?: unknown; cache?: unknown };
+  return {
+    conversationId: readConversationId(id, 'flotilla.conversation_id'),
+    retrieval: readRetrieval(rag),
+    ...readCache(cache),
+  };
 }
 
 /** Empty: nothing is remembered. */
@@ -21,6 +25,13 @@ export function readConversationId(value: unknown, param: string): string {
     throw invalid(param, `'${param}' must have 1 to 128 characters of A-Z a-z 0-9 . _ : -`);
   }
   return id as string;
+}
+
+function readCache(value: unknown): Pick<ChatBody, 'cache'> {
+  if (value === undefined || value === null) return {};
+  const cache = cacheUses.find((use) => use === value);
+  if (!cache) throw invalid('flotilla.cache', `'flotilla.cache' must be one of ${cacheUses.join(', ')}.`);
+  return { cache };
 }
 
 function readRetrieval(rag: unknown): ChatBody['retrieval'] {

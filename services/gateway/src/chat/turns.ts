@@ -1,4 +1,4 @@
-import type { orchestrator, router } from '@flotilla/contracts';
+import type { chat, orchestrator, router } from '@flotilla/contracts';
 import { FlotillaError, toFlotillaError, type Clock } from '@flotilla/kernel';
 import type { Client } from '@flotilla/rpc';
 import type { Admission } from '../admission/admission.ts';
@@ -19,6 +19,8 @@ export interface Turn {
   readonly body: ChatBody;
   readonly grant: Grant;
   readonly events: AsyncIterable<orchestrator.ChatEvent>;
+  /** Who answers; undefined until an event has said so. */
+  answerer(): chat.Answerer | undefined;
 }
 
 /** Embeddings, and what was granted for them. */
@@ -57,7 +59,7 @@ export class Turns {
     return this.#inside(asker, body.model, async (ticket) => {
       const ruled = this.options.rules.apply(asker.identity.orgId, body);
       if (ruled.kind === 'blocked')
-        return use(this.#turn(asker, body, unheld(0), blockedAnswer(body.model, ruled.message)));
+        return use(this.#turn(asker, body, unheld(0), blockedAnswer(body.model, ruled.message), nobody));
       const admitted = this.options.admission.admit(asker, ruled.body);
       const grant = admitted instanceof Promise ? await admitted : admitted;
       return this.#answer(asker, ruled.body, grant, ticket, use);
@@ -120,7 +122,7 @@ export class Turns {
       onNothing: (error) => admission.failed(asker, grant, error),
     });
     try {
-      return await use(this.#turn(asker, body, grant, answer.events()));
+      return await use(this.#turn(asker, body, grant, answer.events(), () => answer.answerer));
     } finally {
       if (!answer.asked) admission.abandon(asker, grant);
       const streamed = body.stream && answer.ttftMs !== undefined;
@@ -128,11 +130,19 @@ export class Turns {
     }
   }
 
-  #turn({ caller: { requestId } }: Asker, body: ChatBody, grant: Grant, events: Turn['events']): Turn {
+  #turn(
+    { caller: { requestId } }: Asker,
+    body: ChatBody,
+    grant: Grant,
+    events: Turn['events'],
+    answerer: Turn['answerer'],
+  ): Turn {
     const id = `chatcmpl-${requestId.slice(requestId.indexOf('_') + 1)}`;
-    return { id, created: Math.floor(this.options.clock.now() / 1_000), body, grant, events };
+    return { id, created: Math.floor(this.options.clock.now() / 1_000), body, grant, events, answerer };
   }
 }
+
+const nobody = () => undefined;
 
 function chatRequest({ caller }: Asker, body: ChatBody, grant: Grant): orchestrator.ChatRequest {
   return {

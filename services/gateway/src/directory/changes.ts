@@ -25,6 +25,11 @@ const uniqueViolation = '23505';
 export class Changes {
   constructor(readonly options: ChangesOptions) {}
 
+  note(actor: Actor, deed: Deed): Promise<void> {
+    changes.add(1, { action: deed.action });
+    return appendAudit(this.options.database, actor, deed, this.options);
+  }
+
   async make<T>(
     actor: Actor,
     event: Partial<events.KeysChanged>,

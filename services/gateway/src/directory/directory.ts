@@ -1,6 +1,6 @@
 import type { Live, PlatformFile } from '@flotilla/kernel';
 import { parse } from '../http/parse.ts';
-import { readAudit } from './audit.ts';
+import { readAudit, type Deed } from './audit.ts';
 import { mustAdminister, mustRunPlatform } from './authority.ts';
 import { Changes, type ChangesOptions } from './changes.ts';
 import { Keys } from './keys.ts';
@@ -36,6 +36,11 @@ export class Directory {
     this.#orgs = new Orgs(this.#changes, this.#tiers);
     this.#users = new Users(this.#changes, this.#tiers);
     this.#keys = new Keys(this.#changes, this.#tiers, secrets);
+  }
+
+  /** Puts in the log what was changed in another service. */
+  async note(actor: Actor, deed: Deed): Promise<void> {
+    await this.#changes.note(actor, deed);
   }
 
   async createOrg(actor: Actor, org: input.NewOrg): Promise<Org> {

@@ -66,7 +66,10 @@ export interface AuditEntry {
   readonly actor: { readonly keyId: string; readonly userId: string; readonly orgId: string };
   /** What was done, e.g. `key.revoke`. */
   readonly action: string;
-  readonly target: { readonly kind: 'org' | 'user' | 'key' | 'tier' | 'rule'; readonly id: string };
+  readonly target: {
+    readonly kind: 'org' | 'user' | 'key' | 'tier' | 'rule' | 'model' | 'provider' | 'setting' | 'cache';
+    readonly id: string;
+  };
   /** Whose it is; empty: the platform's. */
   readonly orgId: string;
   /** The fields that were given; no secret among them. */

@@ -3,17 +3,17 @@ const limits = ['limit', 'remaining', 'reset'].flatMap((what) => [
   `x-ratelimit-${what}-tokens`,
 ]);
 
+const anthropicLimits = ['requests', 'tokens'].flatMap((kind) =>
+  ['limit', 'remaining', 'reset'].map((what) => `anthropic-ratelimit-${kind}-${what}`),
+);
+
 /** What scripts may read of an answer, beside what they always may. */
 const exposed = [
   ...['x-request-id', 'request-id', 'openai-processing-ms', 'x-flotilla-region'],
   ...['retry-after', 'retry-after-ms', 'x-should-retry'],
   ...['ratelimit', 'ratelimit-policy', ...limits],
-  ...[
-    'idempotent-replayed',
-    'x-flotilla-idempotency',
-    'anthropic-ratelimit-requests-remaining',
-    'anthropic-ratelimit-tokens-remaining',
-  ],
+  ...['idempotent-replayed', 'x-flotilla-idempotency', ...anthropicLimits],
+  ...['task', 'policy', 'reasons', 'experiment', 'cache', 'attempts'].map((name) => `x-flotilla-${name}`),
 ].join(', ');
 
 /** Seconds a browser may remember a preflight; Chromium caps it at two hours. */

@@ -1,4 +1,4 @@
-import type { limits, orchestrator, rag, router, safety } from '@flotilla/contracts';
+import type { fleet, limits, orchestrator, rag, router, safety } from '@flotilla/contracts';
 import type { Clock, Random } from '@flotilla/kernel';
 import type { Client } from '@flotilla/rpc';
 import type { ApiKeys } from '../access/api-keys.ts';
@@ -29,6 +29,8 @@ export interface Edge {
   readonly orchestrator: Client<orchestrator.OrchestratorDefinition>;
   readonly rag: Client<rag.RagDefinition>;
   readonly router: Client<router.RouterDefinition>;
+  readonly registry: Client<router.RegistryDefinition>;
+  readonly activation: Client<fleet.ActivationDefinition>;
   readonly limiter: Client<limits.LimitsDefinition>;
   readonly safety: Client<safety.SafetyDefinition>;
   readonly inFlight: InFlight;

@@ -2,6 +2,7 @@ import { auditOperations } from './audit.ts';
 import { keyOperations } from './keys.ts';
 import type { Operation } from './operation.ts';
 import { orgOperations } from './orgs.ts';
+import { registryOperations } from './registry.ts';
 import { ruleOperations } from './rules.ts';
 import { tierOperations } from './tiers.ts';
 import { usageOperations } from './usage.ts';
@@ -16,4 +17,5 @@ export const adminOperations: readonly Operation[] = [
   ...usageOperations,
   ...auditOperations,
   ...tierOperations,
+  ...registryOperations,
 ];

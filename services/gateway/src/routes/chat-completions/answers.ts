@@ -1,4 +1,4 @@
-import { rateHeaders } from '../../admission/rate-headers.ts';
+import { answerHeaders } from '../../chat/answer-headers.ts';
 import { AnswerStream } from '../../http/answer-stream.ts';
 import type { Edge } from '../../http/edge.ts';
 import { errorBody } from '../../http/error-shape.ts';
@@ -12,13 +12,13 @@ import type { Turn } from '../../chat/turns.ts';
 
 export async function sendCompletion(turn: Turn, exchange: Exchange, { clock }: Edge): Promise<void> {
   const answer = await collectAnswer(turn);
-  sendJson(exchange, clock, 200, completionJson(turn, answer), rateHeaders(turn.grant.limits));
+  sendJson(exchange, clock, 200, completionJson(turn, answer), answerHeaders(turn));
 }
 
 /** Before the first byte an error is an HTTP status; after it, a frame that carries `error`, and no [DONE]. */
 export async function sendChunks(turn: Turn, exchange: Exchange, edge: Edge): Promise<void> {
   const relay = new ChunkRelay(turn, sseFrame);
-  const stream = new AnswerStream(exchange, edge, () => rateHeaders(turn.grant.limits));
+  const stream = new AnswerStream(exchange, edge, () => answerHeaders(turn));
   try {
     for await (const event of turn.events) {
       const drained = stream.write(relay.take(event));

@@ -1,8 +1,9 @@
 import type { chat, common } from '@flotilla/contracts';
 import type { FastifyInstance } from 'fastify';
-import { rateHeaders } from '../../admission/rate-headers.ts';
+import { answerHeaders } from '../../chat/answer-headers.ts';
 import { collectAnswer, noUsage } from '../../chat/answer.ts';
 import { extension, usageObject } from '../../chat/chunks.ts';
+import type { Turn } from '../../chat/turns.ts';
 import { runSideBySide } from '../../chat/side-by-side.ts';
 import { AnswerStream } from '../../http/answer-stream.ts';
 import type { Edge } from '../../http/edge.ts';
@@ -28,8 +29,9 @@ export function completions(app: FastifyInstance, edge: Edge): void {
 async function sendCompletion(body: CompletionsBody, exchange: Exchange, edge: Edge): Promise<void> {
   let headers: string[] = [];
   const answers = await runSideBySide(edge.turns, exchange, body.chats, async (turn, index) => {
-    headers = rateHeaders(turn.grant.limits);
-    return { answer: await collectAnswer(turn), text: textOf(body, index) };
+    const answer = await collectAnswer(turn);
+    headers = answerHeaders(turn);
+    return { answer, text: textOf(body, index) };
   });
   const [{ answer: first }] = answers as [(typeof answers)[number]];
   const object = {
@@ -47,12 +49,12 @@ async function sendCompletion(body: CompletionsBody, exchange: Exchange, edge: E
 async function sendChunks(body: CompletionsBody, exchange: Exchange, edge: Edge): Promise<void> {
   const head = headOf(body, exchange, edge);
   const { includeUsage } = body.chats[0]!;
-  let limits: string[] = [];
-  const stream = new AnswerStream(exchange, edge, () => limits);
+  let latest: Turn | undefined;
+  const stream = new AnswerStream(exchange, edge, () => (latest ? answerHeaders(latest) : []));
   let ended: CompletionChunks[];
   try {
     ended = await runSideBySide(edge.turns, exchange, body.chats, async (turn, index) => {
-      limits = rateHeaders(turn.grant.limits);
+      latest = turn;
       const chunks = new CompletionChunks(head, textOf(body, index), includeUsage);
       for await (const event of turn.events) {
         const drained = stream.write(chunks.take(event));

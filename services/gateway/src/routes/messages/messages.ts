@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { estimatePromptTokens } from '../../admission/prompt-estimate.ts';
-import { rateHeaders } from '../../admission/rate-headers.ts';
+import { answerHeaders } from '../../chat/answer-headers.ts';
 import { collectAnswer } from '../../chat/answer.ts';
 import type { Turn } from '../../chat/turns.ts';
 import { AnswerStream } from '../../http/answer-stream.ts';
@@ -37,9 +37,9 @@ export function messages(app: FastifyInstance, edge: Edge): void {
   );
 }
 
-function headersOf({ grant }: Turn, exchange: Exchange, edge: Edge): string[] {
-  const limits = [...rateHeaders(grant.limits), ...limitHeaders(grant.limits, edge.clock.now())];
-  return ['request-id', exchange.publicId, ...limits];
+function headersOf(turn: Turn, exchange: Exchange, edge: Edge): string[] {
+  const limits = limitHeaders(turn.grant.limits, edge.clock.now());
+  return ['request-id', exchange.publicId, ...answerHeaders(turn), ...limits];
 }
 
 async function sendMessage(turn: Turn, wishes: Wishes, exchange: Exchange, edge: Edge): Promise<void> {

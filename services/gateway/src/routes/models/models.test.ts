@@ -19,7 +19,10 @@ describe('models', () => {
     expect(found.map(({ id }) => id)).toEqual(['m', 'org/model:7b', 'cuttable']);
     expect(found[0]).toEqual({
       ...{ id: 'm', object: 'model', created: 1_700_000_000, owned_by: 'sim' },
-      flotilla: { ready: true, capabilities: ['chat'], context_window: 8_192 },
+      flotilla: {
+        ...{ ready: true, installed: true, active: true, testing: false },
+        ...{ capabilities: ['chat'], context_window: 8_192, aliases: ['mm'], adapters: [], roles: [], served_ids: [] },
+      },
     });
     expect(await openai.models.retrieve('org/model:7b')).toMatchObject({ id: 'org/model:7b', object: 'model' });
   });
@@ -30,6 +33,10 @@ describe('models', () => {
       expect(await (await get(path)).json()).toMatchObject({ id: 'org/model:7b', owned_by: 'flotilla' });
     },
   );
+
+  it('are found by an alias', async () => {
+    expect(await (await get('/mm')).json()).toMatchObject({ id: 'm' });
+  });
 
   it('that are not there are not found', async () => {
     const response = await get('/nope');
