@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { assumedCapabilities, modelPayloadSchema } from './payload.ts';
 
 /** USD per million tokens. */
 export const priceSchema = z.strictObject({ input: z.number().nonnegative(), output: z.number().nonnegative() });
@@ -33,8 +34,10 @@ export const modelSchema = z.strictObject({
   targets: z.array(targetSchema).min(1),
   /** `provider/model`, or a model of this file, tried in order when no target answers. */
   fallbacks: z.array(z.string()).default([]),
+  /** The same, tried instead when the prompt is longer than a target's context window. */
+  context_fallbacks: z.array(z.string()).default([]),
   /** chat | vision | tools | reasoning | json | embeddings | … */
-  capabilities: z.array(z.string()).default(['chat']),
+  capabilities: z.array(z.string()).default(() => assumedCapabilities),
   /** Tokens; unknown when absent. */
   context_window: z.number().int().positive().optional(),
   /** The chat template's name: a file in the router's folder of templates. */
@@ -51,6 +54,8 @@ export const modelSchema = z.strictObject({
   roles: z.array(z.string().min(1)).default([]),
   /** Models of one family have the same weights: an answer that one began another may go on with. */
   family: z.string().min(1).optional(),
+  /** How its requests are shaped. */
+  payload: modelPayloadSchema.optional(),
   /** One line for people. */
   description: z.string().optional(),
 });

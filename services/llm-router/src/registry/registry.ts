@@ -23,6 +23,8 @@ interface Account {
 /** Targets that stand for one line of a model's configuration, and its share of the requests. */
 export interface Route {
   readonly weight: number;
+  /** Of the model whose route it is: routes of one family have the same weights behind them. */
+  readonly family?: string;
   readonly targets: readonly Target[];
 }
 
@@ -36,6 +38,8 @@ export interface Resolution {
   readonly routes: readonly Route[];
   /** In order, when no route answers. */
   readonly fallbacks: readonly Route[];
+  /** In order, when the prompt is longer than the model's context window; absent: there are none. */
+  readonly contextFallbacks?: readonly Route[];
   /** Whether the name stands in the configuration or was said by an engine: only such names become labels of metrics. */
   readonly listed: boolean;
 }
