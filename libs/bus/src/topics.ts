@@ -43,5 +43,28 @@ export const registryChanged: Topic<events.RegistryChanged> = {
   type: events.RegistryChanged,
 };
 
+/** Forget the kept answers of this organisation and model, or of all. */
+export const cachePurged: Topic<events.CachePurged> = {
+  subject: 'router.cache.purged',
+  delivery: 'broadcast',
+  type: events.CachePurged,
+};
+
+/** How busy a router keeps the engines, and which prefixes it sent to them lately. */
+export const routerPicks: Topic<events.RouterPicks> = {
+  subject: 'router.picks',
+  delivery: 'broadcast',
+  type: events.RouterPicks,
+};
+
 /** Every topic there is; tests hold the list against the subjects of the stream. */
-export const topics = [usageRecorded, turnSaved, enginesChanged, keysChanged, rulesChanged, registryChanged] as const;
+export const topics = [
+  usageRecorded,
+  turnSaved,
+  enginesChanged,
+  keysChanged,
+  rulesChanged,
+  registryChanged,
+  cachePurged,
+  routerPicks,
+] as const;
