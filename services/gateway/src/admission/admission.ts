@@ -114,6 +114,11 @@ export class Admission {
     else if (grant.reservedTokens > 0) this.#reservations.giveBack(asker);
   }
 
+  /** The request has ended and used no tokens; that it was made counts. */
+  settle(asker: Asker, grant: Grant): void {
+    if (grant.leaseId === '' && grant.limits.length > 0) this.#reservations.giveBack(asker);
+  }
+
   /** Returns what was taken in advance. */
   close(): Promise<void> {
     return this.#leases.close();

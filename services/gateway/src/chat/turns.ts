@@ -57,6 +57,7 @@ export class Turns {
    */
   run<T>(asker: Asker, body: ChatBody, use: (turn: Turn) => Promise<T>): Promise<T> {
     return this.#inside(asker, body.model, async (ticket) => {
+      requireModel(asker.identity, body.model);
       const ruled = this.options.rules.apply(asker.identity.orgId, body);
       if (ruled.kind === 'blocked')
         return use(this.#turn(asker, body, unheld(0), blockedAnswer(body.model, ruled.message), nobody));
@@ -66,11 +67,14 @@ export class Turns {
     });
   }
 
-  /** Embeds under the same limits. Throws as `run` does, and what the orchestrator says. */
+  /** Embeds under the same rules and limits. Throws as `run` does, `content_filter`, and what the orchestrator says. */
   embed(asker: Asker, request: { model: string; inputs: string[] }): Promise<Embedded> {
     return this.#inside(asker, request.model, async () => {
-      const { admission, orchestrator, timeoutMs } = this.options;
+      const { admission, orchestrator, rules, timeoutMs } = this.options;
       const { caller, signal } = asker;
+      requireModel(asker.identity, request.model);
+      const blocked = rules.blocking(asker.identity.orgId, request.inputs);
+      if (blocked) throw new FlotillaError('content_filter', blocked.message, { details: { param: 'input' } });
       const grant = await admission.admitInputs(asker, request.model, request.inputs);
       const { reservedTokens, leaseId } = grant;
       try {
@@ -79,6 +83,19 @@ export class Turns {
       } catch (thrown) {
         admission.failed(asker, grant, toFlotillaError(thrown));
         throw thrown;
+      }
+    });
+  }
+
+  /** Runs a check under the limits of requests: nothing is generated, and no rule stands before what looks for what rules look for. */
+  check<T>(asker: Asker, work: () => Promise<T>): Promise<{ result: T; grant: Grant }> {
+    return this.#inside(asker, 'moderation', async () => {
+      const { admission } = this.options;
+      const grant = await admission.admitInputs(asker, '', []);
+      try {
+        return { grant, result: await work() };
+      } finally {
+        admission.settle(asker, grant);
       }
     });
   }
@@ -96,7 +113,6 @@ export class Turns {
     this.#running += 1;
     let failed = false;
     try {
-      requireModel(asker.identity, model);
       return await work(ticket);
     } catch (thrown) {
       failed = isOurFault(toFlotillaError(thrown));

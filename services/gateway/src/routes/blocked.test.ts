@@ -60,3 +60,16 @@ describe.each(surfaces)('a prompt that a rule blocks, by %s', (path, body, whole
     expect(platform.behind.chats).toEqual([]);
   });
 });
+
+describe('a text that a rule blocks, by /v1/embeddings', () => {
+  it("is refused with the rule's message: there are no vectors to say it in", async () => {
+    const response = await fetch(`${platform.url}/v1/embeddings`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${devKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'm', input: ['harmless', 'all of project x'] }),
+    });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ error: { code: 'content_filter', message, param: 'input' } });
+    expect(platform.behind.embeds).toEqual([]);
+  });
+});

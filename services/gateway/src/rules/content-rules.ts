@@ -5,13 +5,16 @@ import { counter, gauge, histogram, logger, rpcSeconds } from '@flotilla/telemet
 import type { ChatBody } from '../chat/chat-body.ts';
 import { CompiledRules } from './compiled-rules.ts';
 import { everyOrg } from './rule.ts';
-import type { RuleOutcome } from './rule-set.ts';
+import type { Blocked, RuleOutcome } from './rule-set.ts';
 
-export type { RuleOutcome } from './rule-set.ts';
+export type { Blocked, RuleOutcome } from './rule-set.ts';
 
-/** Says of a chat whether the rules of its organisation let it pass, and with what added. Throws `payload_too_large`. */
+/** Says whether the rules of an organisation let something pass. Throws `payload_too_large` for more than can be examined. */
 export interface RuleBook {
+  /** A chat, and what guides add to it. */
   apply(orgId: string, body: ChatBody): RuleOutcome;
+  /** Texts that no chat follows from. Undefined: they pass. */
+  blocking(orgId: string, texts: readonly string[]): Blocked | undefined;
 }
 
 /** Where rules are kept that people edit. */
@@ -100,6 +103,12 @@ export class ContentRules implements RuleBook {
     if (outcome.kind === 'blocked') blocked.add(1);
     else if (outcome.body !== body) guided.add(1);
     return outcome;
+  }
+
+  blocking(orgId: string, texts: readonly string[]): Blocked | undefined {
+    const found = this.#rules.find(orgId)?.blocking(texts, this.options.textLimit);
+    if (found) blocked.add(1);
+    return found;
   }
 
   async #untilLoaded(): Promise<void> {

@@ -4,9 +4,13 @@ import { FlotillaError } from '@flotilla/kernel';
 import type { ChatBody } from '../chat/chat-body.ts';
 import { PatternSet } from './pattern.ts';
 
-export type RuleOutcome =
-  | { readonly kind: 'pass'; readonly body: ChatBody }
-  | { readonly kind: 'blocked'; readonly message: string; readonly ruleId: string };
+export type RuleOutcome = { readonly kind: 'pass'; readonly body: ChatBody } | Blocked;
+
+export interface Blocked {
+  readonly kind: 'blocked';
+  readonly message: string;
+  readonly ruleId: string;
+}
 
 /** The rules of one organisation in the order in which they count, compiled. */
 export class RuleSet {
@@ -38,10 +42,21 @@ export class RuleSet {
     }
     if (matched.size === 0) return { kind: 'pass', body };
     const found = this.rules.filter((_, index) => matched.has(index));
-    const block = found.find(({ kind }) => kind === 'block');
-    if (block) return { kind: 'blocked', message: block.message, ruleId: block.id };
-    return { kind: 'pass', body: guide(body, found) };
+    return firstBlock(found) ?? { kind: 'pass', body: guide(body, found) };
   }
+
+  /** The first rule that blocks one of the texts. Throws as `apply` does. */
+  blocking(texts: readonly string[], textLimit: number): Blocked | undefined {
+    if (!this.#blocks) return undefined;
+    if (texts.reduce((sum, text) => sum + text.length, 0) > textLimit) throw tooLong(textLimit);
+    const matched = new Set(texts.flatMap((text) => [...this.#patterns.match(text)]));
+    return firstBlock(this.rules.filter((_, index) => matched.has(index)));
+  }
+}
+
+function firstBlock(found: readonly ContentRule[]): Blocked | undefined {
+  const block = found.find(({ kind }) => kind === 'block');
+  return block && { kind: 'blocked', message: block.message, ruleId: block.id };
 }
 
 /** What people and tools say. What the application says itself, and what a model answered, is not theirs. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { safety } from '@flotilla/contracts';
-import { devKey, startPlatform, type Platform } from '../../platform.fixture.ts';
+import { until } from '@flotilla/testkit';
+import { allows, devKey, refuses, startPlatform, type Platform } from '../../platform.fixture.ts';
 
 const { Action } = safety;
 let platform: Platform;
@@ -51,6 +52,16 @@ describe('moderations', () => {
     };
     const { results } = (await (await post({ input: 'mail me' })).json()) as Moderation;
     expect(results[0]).toMatchObject({ flagged: true, categories: { pii: true }, flotilla: { refused: false } });
+  });
+
+  it('count as requests, and hold nothing when they have ended', async () => {
+    const response = await post({ input: 'a kind word' });
+    expect(response.headers.get('x-ratelimit-limit-requests')).toBe('60');
+    expect(platform.behind.reserves.at(-1)).toMatchObject({ promptTokens: 0, outputTokens: 0 });
+    await until(() => platform.behind.settles.length > 0, { what: 'the reservation to be settled' });
+    platform.behind.reserve = async () => refuses('requests_per_minute', 1_000);
+    expect((await post({ input: 'a kind word' })).status).toBe(429);
+    platform.behind.reserve = async () => allows();
   });
 
   it('take content parts as one text', async () => {

@@ -2,6 +2,7 @@ import type { safety } from '@flotilla/contracts';
 import { FlotillaError, toFlotillaError } from '@flotilla/kernel';
 import { counter } from '@flotilla/telemetry';
 import type { FastifyInstance } from 'fastify';
+import { rateHeaders } from '../../admission/rate-headers.ts';
 import type { Edge } from '../../http/edge.ts';
 import type { Exchange } from '../../http/exchange.ts';
 import { jsonHandler } from '../../http/route.ts';
@@ -20,8 +21,10 @@ export function moderations(app: FastifyInstance, edge: Edge): void {
     '/v1/moderations',
     jsonHandler(edge, async (request, exchange) => {
       const texts = readModerationInput(request.body);
-      const checks = await Promise.all(texts.map((content) => check(edge, exchange, content)));
-      const results = checks.map(moderationResult);
+      const checkAll = () => Promise.all(texts.map((content) => check(edge, exchange, content)));
+      const { result, grant } = await edge.turns.check(exchange, checkAll);
+      exchange.headers.push(...rateHeaders(grant.limits));
+      const results = result.map(moderationResult);
       for (const { flagged } of results) moderated.add(1, { flagged: String(flagged) });
       return { id: `modr-${exchange.id.slice(exchange.id.indexOf('_') + 1)}`, model: 'flotilla-safety', results };
     }),
