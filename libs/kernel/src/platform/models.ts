@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { assumedCapabilities, modelPayloadSchema } from './payload.ts';
+import { capabilitiesSchema, modelPayloadSchema } from './payload.ts';
 
 /** USD per million tokens. */
 export const priceSchema = z.strictObject({ input: z.number().nonnegative(), output: z.number().nonnegative() });
@@ -37,7 +37,7 @@ export const modelSchema = z.strictObject({
   /** The same, tried instead when the prompt is longer than a target's context window. */
   context_fallbacks: z.array(z.string()).default([]),
   /** chat | vision | tools | reasoning | json | embeddings | … */
-  capabilities: z.array(z.string()).default(() => assumedCapabilities),
+  capabilities: capabilitiesSchema,
   /** Tokens; unknown when absent. */
   context_window: z.number().int().positive().optional(),
   /** The chat template's name: a file in the router's folder of templates. */

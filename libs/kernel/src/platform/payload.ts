@@ -38,6 +38,12 @@ export const modelPayloadSchema = z.strictObject({
 /** What a model is taken for whose configuration names no capabilities: a guess, on which nothing is refused. */
 export const assumedCapabilities: string[] = ['chat'];
 
+/** A guess stays one when what was parsed is parsed again, with something laid over it. */
+export const capabilitiesSchema = z.preprocess(
+  (value) => (value === assumedCapabilities ? undefined : value),
+  z.array(z.string()).default(() => assumedCapabilities),
+);
+
 /** How requests are shaped before an engine gets them. */
 export const payloadSchema = z.strictObject({
   without: withoutSchema.prefault({}),
