@@ -1,6 +1,8 @@
 /** A value that can change while the process runs. */
 export interface Live<T> {
   readonly current: T;
+  /** Why the newest version is not the current one; undefined: it is, or its owner does not say. */
+  readonly problem?: string | undefined;
   /** Calls back after each change. Returns the way to stop. */
   onChange(listener: (value: T) => void): () => void;
 }

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { generationSettings } from './generation/settings.ts';
+import { registrySettings } from './registry/settings.ts';
 
 const milliseconds = (value: number, text: string) =>
   z.coerce.number().int().positive().default(value).describe(`Milliseconds. ${text}`);
@@ -18,6 +20,7 @@ export const routerConfigSchema = z.object({
     3,
     'Engines tried for one request before its first token. More hides failures longer and loads the engines that are left.',
   ),
+  ...generationSettings,
   maxInFlightPerEndpoint: count(
     1_024,
     'Requests under way on one engine (each holds a connection). Past it the engine is passed over; when all are full the request is refused as overloaded.',
@@ -37,6 +40,7 @@ export const routerConfigSchema = z.object({
       'Where this router stands, as `zone` of the providers has it. Engines of its own zone are preferred while they are not much busier than others. Absent: all are alike.',
     ),
   fleetRefreshMs: milliseconds(10_000, 'How often the engines are asked of the fleet, beside its events.'),
+  ...registrySettings,
 });
 
 export type RouterConfig = z.infer<typeof routerConfigSchema>;

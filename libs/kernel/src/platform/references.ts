@@ -44,11 +44,11 @@ function unknownProviders({ providers, default_provider, models }: NamedParts, f
   if (default_provider !== undefined && !known.has(default_provider)) {
     mistakes.push(`default_provider: there is no provider "${default_provider}"`);
   }
-  for (const { name, targets, fallbacks } of models) {
+  for (const { name, targets, fallbacks, context_fallbacks } of models) {
     for (const { provider } of targets) {
       if (!known.has(provider)) mistakes.push(`models.${name}.targets: there is no provider "${provider}"`);
     }
-    for (const fallback of fallbacks) {
+    for (const fallback of [...fallbacks, ...context_fallbacks]) {
       if (names.has(fallback) || known.has(fallback.split('/', 1)[0]!)) continue;
       mistakes.push(`models.${name}.fallbacks: "${fallback}" is neither a model nor begins with a provider’s name`);
     }

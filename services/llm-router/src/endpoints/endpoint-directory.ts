@@ -1,12 +1,5 @@
-import type { PlatformFile, ProviderConfig } from '@flotilla/kernel';
+import { providerUrl, type PlatformFile, type ProviderConfig } from '@flotilla/kernel';
 import { Endpoint, type EndpointFacts } from './endpoint.ts';
-
-const defaultUrls: Record<ProviderConfig['kind'], string> = {
-  vllm: 'http://127.0.0.1:8000/v1',
-  openai: 'https://api.openai.com/v1',
-  openrouter: 'https://openrouter.ai/api/v1',
-  ollama: 'http://127.0.0.1:11434',
-};
 
 /**
  * The engines there are: what the fleet told last, and for each configured provider the fleet says nothing of, the
@@ -33,10 +26,20 @@ export class EndpointDirectory {
     }
   }
 
-  /** The endpoints under this file. One that stays keeps its counts; at most as many are held as the two lists name. */
-  list(file: PlatformFile): Endpoint[] {
+  /** Those whose engines the fleet told of. */
+  providers(): string[] {
+    return [...new Set(this.#engines.map((engine) => engine.provider))];
+  }
+
+  /**
+   * The endpoints under this file, but for those of the providers `without`. One that stays keeps its counts; at most as
+   * many are held as the two lists name.
+   */
+  list(file: PlatformFile, without: ReadonlySet<string> = new Set()): Endpoint[] {
     const providers = new Map(file.providers.map((provider) => [provider.name, provider]));
-    const facts = this.#engines.filter((engine) => !contradicts(engine, providers.get(engine.provider)));
+    const facts = this.#engines.filter(
+      (engine) => !without.has(engine.provider) && !contradicts(engine, providers.get(engine.provider)),
+    );
     const covered = new Set(facts.map((engine) => engine.provider));
     for (const provider of file.providers) {
       // A provider that is a process here lives only as the fleet says.
@@ -60,7 +63,7 @@ function configured(provider: ProviderConfig): EndpointFacts {
     id: `configured:${provider.name}`,
     provider: provider.name,
     kind: provider.kind,
-    baseUrl: provider.base_url ?? defaultUrls[provider.kind],
+    baseUrl: providerUrl(provider),
     ready: true,
     models: [],
     waiting: 0,
@@ -70,7 +73,9 @@ function configured(provider: ProviderConfig): EndpointFacts {
 
 /** The file was changed and the fleet has not looked yet: the file is right. */
 function contradicts(engine: EndpointFacts, provider: ProviderConfig | undefined): boolean {
-  return provider?.base_url !== undefined && plainUrl(provider.base_url) !== plainUrl(engine.baseUrl);
+  if (provider !== undefined && provider.kind !== engine.kind) return true;
+  if (provider === undefined || (provider.base_url ?? provider.endpoint_id) === undefined) return false;
+  return plainUrl(providerUrl(provider)) !== plainUrl(engine.baseUrl);
 }
 
 function plainUrl(url: string): string {

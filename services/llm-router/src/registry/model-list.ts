@@ -1,50 +1,58 @@
-import { FlotillaError } from '@flotilla/kernel';
+import { existsSync } from 'node:fs';
 import { router } from '@flotilla/contracts';
-import { capabilitiesOn, type Registry, type Resolution } from './registry.ts';
+import { FlotillaError, type ModelConfig } from '@flotilla/kernel';
+import type { Registry } from './registry.ts';
+import type { Resolution } from './resolution.ts';
+import { capabilitiesOn, serves } from './serving.ts';
 
-/** Configured and discovered models, by name, each once. `startedAt` (milliseconds since 1970) dates the configured ones. */
-export function listModels(registry: Registry, startedAt: number): router.Model[] {
+export interface ListOptions {
+  /** Also models whose weights or provider are not there. */
+  readonly includeNonInstalled?: boolean;
+  /** Also models that are made for tests, which the profile may not let be asked for. */
+  readonly includeTestModels?: boolean;
+}
+
+/**
+ * Configured models and their adapters, and discovered ones, by name, each once. `startedAt` (milliseconds since 1970) dates
+ * the configured ones.
+ */
+export function listModels(registry: Registry, startedAt: number, options: ListOptions = {}): router.Model[] {
+  const { includeNonInstalled = false, includeTestModels = false } = options;
   const models = new Map<string, router.Model>();
-  for (const model of registry.file.models) {
-    models.set(
-      model.name,
-      router.Model.fromPartial({
-        name: model.name,
-        capabilities: model.capabilities,
-        ready: isReady(registry.resolve(model.name)),
-        ownedBy: model.targets[0]!.provider,
-        createdAt: startedAt,
-        contextWindow: model.context_window ?? 0,
-      }),
-    );
+  for (const entry of registry.file.models) {
+    for (const name of [entry.name, ...entry.adapters.map((adapter) => adapter.name)]) {
+      const resolution = registry.find(name, { testing: includeTestModels });
+      if (resolution) models.set(name, configured(registry, entry, resolution, startedAt));
+    }
   }
   for (const endpoint of registry.endpoints()) {
     for (const { name } of endpoint.facts.models) {
-      if (models.has(name)) continue;
-      const resolution = registry.resolve(name);
+      const resolution = models.has(name) ? undefined : registry.find(name);
+      if (!resolution) continue;
+      const createdAt = endpoint.facts.since || startedAt;
       models.set(
         name,
         router.Model.fromPartial({
-          name,
-          capabilities: [...resolution.capabilities],
-          ready: isReady(resolution),
-          ownedBy: endpoint.facts.provider,
-          createdAt: endpoint.facts.since || startedAt,
+          ...seen(resolution),
+          ...{ source: 'engine', installed: true, ownedBy: endpoint.facts.provider, createdAt },
         }),
       );
     }
   }
-  return [...models.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return [...models.values()]
+    .filter(({ installed }) => installed || includeNonInstalled)
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** The model that embeds when none is asked for: a configured one, else one that an engine serves. Throws `model_not_found`. */
 export function defaultEmbeddingModel(registry: Registry): string {
-  const configured = registry.file.models.find((model) => model.capabilities.includes('embeddings'));
-  if (configured) return configured.name;
+  const embeds = (entry: ModelConfig) => entry.capabilities.includes('embeddings') && registry.find(entry.name);
+  const configuredOne = registry.file.models.find(embeds);
+  if (configuredOne) return configuredOne.name;
   const served: string[] = [];
   for (const endpoint of registry.endpoints()) {
     for (const { name } of endpoint.facts.models) {
-      if (capabilitiesOn(endpoint, name).includes('embeddings')) served.push(name);
+      if (capabilitiesOn(endpoint, name).includes('embeddings') && registry.find(name)) served.push(name);
     }
   }
   const first = served.sort().find((name) => isReady(registry.resolve(name))) ?? served[0];
@@ -52,8 +60,60 @@ export function defaultEmbeddingModel(registry: Registry): string {
   throw new FlotillaError('model_not_found', 'No model with the capability "embeddings" is configured or served.');
 }
 
-function isReady(resolution: Resolution): boolean {
-  const answers = (routes: Resolution['routes']) =>
-    routes.some((route) => route.targets.some((target) => target.endpoint.facts.ready));
-  return answers(resolution.routes) || answers(resolution.fallbacks);
+export function isReady({ routes, fallbacks }: Resolution): boolean {
+  return [...routes, ...fallbacks].some(({ targets }) => targets.some(({ endpoint }) => endpoint.facts.ready));
+}
+
+function configured(registry: Registry, entry: ModelConfig, resolution: Resolution, startedAt: number): router.Model {
+  const { snapshot } = registry;
+  const adapter = resolution.adapter ? entry.adapters.find(({ name }) => name === resolution.name) : undefined;
+  const providers = [...new Set(entry.targets.map(({ provider }) => provider))];
+  const price = entry.price ?? entry.targets.find((target) => target.price)?.price;
+  return router.Model.fromPartial({
+    ...seen(resolution),
+    ...{ source: snapshot.overridden.model.has(entry.name) ? 'override' : 'file', installed: true, providers },
+    ...{ ownedBy: providers[0]!, createdAt: startedAt, contextWindow: entry.context_window ?? 0 },
+    ...{ inputPrice: price?.input ?? 0, outputPrice: price?.output ?? 0, testing: entry.testing },
+    ...(adapter
+      ? { description: adapter.description ?? '', installed: hasTargets(resolution) }
+      : {
+          description: entry.description ?? '',
+          installed: isInstalled(registry, entry, resolution),
+          aliases: aliasesOf(registry, entry),
+          adapters: entry.adapters.map(({ name }) => name),
+          roles: snapshot.profile.rolesOf(entry),
+        }),
+  });
+}
+
+/** What the engines make of it. */
+function seen(resolution: Resolution): Partial<router.Model> {
+  const targets = resolution.routes.flatMap((route) => route.targets);
+  return {
+    name: resolution.name,
+    capabilities: [...resolution.capabilities],
+    ready: isReady(resolution),
+    active: targets.some(({ endpoint, model }) => endpoint.facts.ready && serves(endpoint, model)),
+    servedIds: [...new Set(targets.map(({ model }) => model))],
+    providers: [...new Set(targets.map(({ endpoint }) => endpoint.facts.provider))],
+  };
+}
+
+/** Its weights are where they should be, and there is an engine to ask for it, or one that may come. */
+function isInstalled(registry: Registry, entry: ModelConfig, resolution: Resolution): boolean {
+  if (entry.installed !== undefined && !existsSync(entry.installed)) return false;
+  if (hasTargets(resolution)) return true;
+  const present = new Set(registry.endpoints().map(({ facts }) => facts.provider));
+  const mayCome = registry.file.providers.filter(({ name }) => !present.has(name));
+  return entry.targets.some(({ provider }) => mayCome.some(({ name }) => name === provider));
+}
+
+function hasTargets({ routes, fallbacks }: Resolution): boolean {
+  return [...routes, ...fallbacks].some(({ targets }) => targets.length > 0);
+}
+
+function aliasesOf(registry: Registry, { name, aliases }: ModelConfig): string[] {
+  const { loopbackAlias } = registry.snapshot;
+  if (loopbackAlias === undefined) return aliases;
+  return registry.find(loopbackAlias)?.name === name ? [...new Set([...aliases, loopbackAlias])] : aliases;
 }

@@ -160,7 +160,6 @@ describe('the list of models', () => {
       createdAt,
     ]);
     expect(list).toEqual([
-      ['away', false, 'chat', 'nowhere', 42],
       ['fast', true, 'chat', 'local', 42],
       ['llama', true, 'chat', 'local', 5],
       ['mistral', true, 'chat', 'found', 5],

@@ -1,0 +1,40 @@
+import type { ModelConfig } from '@flotilla/kernel';
+import type { Endpoint, EngineKind } from '../endpoints/endpoint.ts';
+
+/** `openrouter/meta-llama/llama-3.1-8b` → the provider, and the rest as the provider calls it. */
+export function splitQualified(text: string): [provider: string, model: string] {
+  const slash = text.indexOf('/');
+  return slash < 0 ? [text, ''] : [text.slice(0, slash), text.slice(slash + 1)];
+}
+
+const hosted: ReadonlySet<EngineKind> = new Set<EngineKind>(['openai', 'openrouter', 'anthropic']);
+
+/** Hosted providers and gateways list what they advertise, not all they take. */
+export function takesAny(endpoint: Endpoint): boolean {
+  return hosted.has(endpoint.facts.kind);
+}
+
+export function takes(endpoint: Endpoint, model: string): boolean {
+  return takesAny(endpoint) || endpoint.facts.models.length === 0 || serves(endpoint, model);
+}
+
+/** Ollama lists `llama3:latest` for what everyone calls `llama3`. */
+export function serves(endpoint: Endpoint, name: string): boolean {
+  return endpoint.facts.models.some(
+    (model) => model.name === name || (endpoint.facts.kind === 'ollama' && model.name === `${name}:latest`),
+  );
+}
+
+export function capabilitiesOn(endpoint: Endpoint, name: string): readonly string[] {
+  const model = endpoint.facts.models.find((entry) => entry.name === name || entry.name === `${name}:latest`);
+  if (model && model.capabilities.length > 0) return model.capabilities;
+  return /embed/i.test(name) ? ['embeddings'] : ['chat'];
+}
+
+/** A target that names no model means the client's name where the engine knows it, else the one thing the engine serves. */
+export function modelOn(endpoint: Endpoint, wanted: string | undefined, model: ModelConfig): string | undefined {
+  if (wanted !== undefined) return takes(endpoint, wanted) ? wanted : undefined;
+  if (endpoint.facts.models.length === 0 || serves(endpoint, model.name)) return model.name;
+  const capability = model.capabilities.includes('embeddings') ? 'embeddings' : 'chat';
+  return endpoint.facts.models.find((entry) => capabilitiesOn(endpoint, entry.name).includes(capability))?.name;
+}
