@@ -54,7 +54,7 @@ const cases: Case[] = [
   {
     what: 'a body over the limit',
     init: post({ model: 'flotilla-sim', messages: [{ role: 'user', content: 'x'.repeat(20_000_000) }] }),
-    ...{ status: 413, code: 'payload_too_large' },
+    ...{ status: 413, code: 'err_payload_too_large' },
   },
   {
     what: 'a wrong key',

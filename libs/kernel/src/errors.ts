@@ -76,7 +76,7 @@ export const errorTable = {
     retry: false,
     text: 'The model cannot do what the request needs.',
   },
-  payload_too_large: {
+  err_payload_too_large: {
     http: 413,
     grpc: 3,
     type: 'invalid_request_error',
@@ -89,6 +89,13 @@ export const errorTable = {
     type: 'invalid_request_error',
     retry: false,
     text: 'Send application/json.',
+  },
+  err_template_required: {
+    http: 422,
+    grpc: 9,
+    type: 'invalid_request_error',
+    retry: false,
+    text: 'The model needs a chat template, and there is none of it.',
   },
   idempotency_key_reused: {
     http: 422,
@@ -123,7 +130,7 @@ export const errorTable = {
     retry: true,
     text: 'Too much is under way. Try again in a moment.',
   },
-  model_start_timeout: {
+  err_model_start_timeout: {
     http: 503,
     grpc: 14,
     type: 'api_error',

@@ -48,7 +48,7 @@ export class BatchWriter {
     return (this.#writer as unknown as WriterState).pos;
   }
 
-  /** Throws `payload_too_large`, or what the codec throws for a message that is not of the type; nothing stays written. */
+  /** Throws `err_payload_too_large`, or what the codec throws for a message that is not of the type; nothing stays written. */
   start(callId: number, fields: StartFields, type: MessageType<unknown>, request: unknown): void {
     const mark = this.size;
     try {
@@ -66,7 +66,7 @@ export class BatchWriter {
       writer.join().join();
       const { messageBytes, headerBytes } = linkLimits;
       if (this.size - mark > messageBytes + headerBytes) {
-        throw new FlotillaError('payload_too_large', `The metadata of a call may have ${headerBytes} bytes.`);
+        throw new FlotillaError('err_payload_too_large', `The metadata of a call may have ${headerBytes} bytes.`);
       }
     } catch (error) {
       this.#takeBack(mark);
@@ -138,7 +138,7 @@ export class BatchWriter {
     type.encode(message, this.#writer);
     const size = this.size - before;
     if (size > linkLimits.messageBytes) {
-      throw new FlotillaError('payload_too_large', `A message may have ${linkLimits.messageBytes} bytes.`);
+      throw new FlotillaError('err_payload_too_large', `A message may have ${linkLimits.messageBytes} bytes.`);
     }
     this.#writer.join();
     return size;

@@ -200,7 +200,7 @@ describe('links', () => {
     const server = await serverNamed('server');
     const client = clientOf(server.address());
     const tooLarge = guard('x'.repeat((16 << 20) + 1));
-    expect((await failure(client.safety.guard(tooLarge))).code).toBe('payload_too_large');
+    expect((await failure(client.safety.guard(tooLarge))).code).toBe('err_payload_too_large');
     expect((await client.safety.guard(guard('x'))).release).toBe('server');
   });
 
@@ -225,7 +225,7 @@ describe('links', () => {
     expect(error.message.length).toBe(64 << 10);
     expect(error.details).toEqual({});
     const metadata = { key: 'x'.repeat(17 << 20) };
-    expect((await failure(client.safety.guard(guard('x'), { metadata }))).code).toBe('payload_too_large');
+    expect((await failure(client.safety.guard(guard('x'), { metadata }))).code).toBe('err_payload_too_large');
     expect((await client.safety.guard(guard('x'))).release).toBe('x');
   });
 

@@ -45,7 +45,7 @@ export function memoryRegistry(): MemoryRegistry & { handlers: Handlers<typeof r
 }
 
 export const memoryActivation: Handlers<typeof fleet.ActivationDefinition> = {
-  activate: () => Promise.reject(new FlotillaError('model_start_timeout')),
+  activate: () => Promise.reject(new FlotillaError('err_model_start_timeout')),
   getAutostart: async () => ({
     enabled: true,
     services: [

@@ -78,7 +78,7 @@ describe('a local engine process', () => {
     const engine = await running.reaches('sim', STOPPED);
     expect(engine.reason).toMatch(/^it crashed 3 times within 300 s .* the process exited with 1 .*--block-size/);
     await expect(running.client.startEngine({ engineId: 'sim' }, { timeoutMs: 20_000 })).rejects.toMatchObject({
-      code: 'model_start_timeout',
+      code: 'err_model_start_timeout',
       message: expect.stringContaining('crashed 3 times'),
     });
   });

@@ -6,7 +6,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 export function decodeText(content: Uint8Array, maxBytes: number): string {
   if (content.byteLength > maxBytes) {
     throw new FlotillaError(
-      'payload_too_large',
+      'err_payload_too_large',
       `The file has ${content.byteLength} bytes; at most ${maxBytes} are taken.`,
     );
   }

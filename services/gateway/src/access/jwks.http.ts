@@ -87,7 +87,7 @@ async function fetchKeySet(url: string): Promise<JSONWebKeySet> {
   body.setEncoding('utf8');
   for await (const part of body) {
     text += part as string;
-    if (text.length > largest) throw new FlotillaError('payload_too_large');
+    if (text.length > largest) throw new FlotillaError('err_payload_too_large');
   }
   if (statusCode !== 200) throw new FlotillaError('unavailable', `The key set was answered with ${statusCode}.`);
   return JSON.parse(text) as JSONWebKeySet;

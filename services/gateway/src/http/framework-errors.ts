@@ -7,7 +7,7 @@ export function fromFramework(error: unknown): FlotillaError {
   switch (code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
     case 'FST_REQ_FILE_TOO_LARGE':
-      return new FlotillaError('payload_too_large');
+      return new FlotillaError('err_payload_too_large');
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
     case 'FST_ERR_CTP_INVALID_TYPE':
       return new FlotillaError('unsupported_media_type');
@@ -20,7 +20,7 @@ export function fromFramework(error: unknown): FlotillaError {
     case 'FST_PARTS_LIMIT':
     case 'FST_FILES_LIMIT':
     case 'FST_FIELDS_LIMIT':
-      return new FlotillaError('payload_too_large', 'The form has too many parts.');
+      return new FlotillaError('err_payload_too_large', 'The form has too many parts.');
     default:
   }
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {

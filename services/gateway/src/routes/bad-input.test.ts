@@ -189,7 +189,7 @@ const cases: Case[] = [
     code: 'invalid_request',
     param: 'x',
   },
-  { given: 'a body over the limit', body: { ...ok, x: 'y'.repeat(5_000) }, status: 413, code: 'payload_too_large' },
+  { given: 'a body over the limit', body: { ...ok, x: 'y'.repeat(5_000) }, status: 413, code: 'err_payload_too_large' },
   {
     given: 'another content type',
     headers: { ...auth, 'content-type': 'text/plain' },

@@ -9,7 +9,7 @@ import type { Blocked, RuleOutcome } from './rule-set.ts';
 
 export type { Blocked, RuleOutcome } from './rule-set.ts';
 
-/** Says whether the rules of an organisation let something pass. Throws `payload_too_large` for more than can be examined. */
+/** Says whether the rules of an organisation let something pass. Throws `err_payload_too_large` for more than can be examined. */
 export interface RuleBook {
   /** A chat, and what guides add to it. */
   apply(orgId: string, body: ChatBody): RuleOutcome;

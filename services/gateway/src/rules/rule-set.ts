@@ -23,7 +23,7 @@ export class RuleSet {
   }
 
   /**
-   * The first rule that blocks, else the body with what the guides add. Throws `payload_too_large` for more text than
+   * The first rule that blocks, else the body with what the guides add. Throws `err_payload_too_large` for more text than
    * `textLimit` characters where a rule blocks: what cannot be examined cannot be let pass.
    */
   apply(body: ChatBody, textLimit: number): RuleOutcome {
@@ -66,7 +66,7 @@ function isExamined(role: string): boolean {
 
 function tooLong(textLimit: number): FlotillaError {
   return new FlotillaError(
-    'payload_too_large',
+    'err_payload_too_large',
     `The content rules of this organisation can examine ${textLimit} characters of a request, and this one has more. Send less text.`,
   );
 }

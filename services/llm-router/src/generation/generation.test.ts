@@ -422,7 +422,7 @@ describe('what an engine refuses', () => {
       'maximum context',
     ],
     [404, { error: { message: 'The model `m` does not exist.' } }, 'model_not_found', 'does not exist'],
-    [413, {}, 'payload_too_large', ''],
+    [413, {}, 'err_payload_too_large', ''],
     [429, {}, 'overloaded', ''],
     [503, {}, 'overloaded', ''],
     [500, { error: { message: 'stack trace' } }, 'engine_error', 'status 500'],

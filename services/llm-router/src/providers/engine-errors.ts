@@ -30,7 +30,7 @@ export function statusFailure(
     case 404:
       return fail('model_not_found', message, true);
     case 413:
-      return fail('payload_too_large', message, false);
+      return fail('err_payload_too_large', message, false);
     case 429:
     case 503:
     case 529:

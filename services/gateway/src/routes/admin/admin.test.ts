@@ -266,7 +266,7 @@ describe('what is not as it should be', () => {
 
   it('a body above 64 KiB is refused unread', async () => {
     const body = { name: 'x'.repeat(70_000) };
-    expect(await refused('createOrg', { body })).toMatchObject({ status: 413, code: 'payload_too_large' });
+    expect(await refused('createOrg', { body })).toMatchObject({ status: 413, code: 'err_payload_too_large' });
   });
 
   it('a key that there is not', async () => {

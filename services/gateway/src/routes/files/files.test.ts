@@ -52,7 +52,7 @@ describe('files and vector stores, with the official client', () => {
     ['is not text', Buffer.from([0xff, 0xfe, 0x41]), 400, 'invalid_request'],
     ['holds zero bytes', Buffer.from('a\0b'), 400, 'invalid_request'],
     ['is empty', Buffer.alloc(0), 400, 'invalid_request'],
-    ['is too large', Buffer.alloc(65, 'a'), 413, 'payload_too_large'],
+    ['is too large', Buffer.alloc(65, 'a'), 413, 'err_payload_too_large'],
   ])('are refused when one %s', async (_what, content, status, code) => {
     await expect(upload('b.bin', content)).rejects.toMatchObject({ status, code });
   });
