@@ -1,7 +1,10 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { cacheSchema } from './cache.ts';
 import { issuerSchema } from './issuers.ts';
 import { modelSchema } from './models.ts';
+import { pickingSchema } from './picking.ts';
+import { payloadSchema } from './payload.ts';
 import { profilesSchema } from './profiles.ts';
 import { providerSchema } from './providers.ts';
 import { brokenReferences } from './references.ts';
@@ -23,6 +26,9 @@ export const platformFileSchema = z.strictObject({
   tiers: tiersSchema,
   rules: z.array(ruleSchema).default([]),
   routing: routingSchema.prefault({}),
+  payload: payloadSchema.prefault({}),
+  cache: cacheSchema,
+  picking: pickingSchema.prefault({}),
   auth: z.strictObject({ jwt: z.array(issuerSchema).default([]) }).prefault({}),
   /** Where this platform runs, and where else one does that takes its requests when it answers sooner. */
   regions: z.strictObject({ peers: z.array(peerRegion).default([]) }).prefault({}),
