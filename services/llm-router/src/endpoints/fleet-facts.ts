@@ -1,7 +1,8 @@
 import { fleet } from '@flotilla/contracts';
+import { providerKinds } from '@flotilla/kernel';
 import type { EndpointFacts, EngineKind } from './endpoint.ts';
 
-const kinds: readonly string[] = ['vllm', 'openai', 'ollama', 'openrouter'] satisfies EngineKind[];
+const kinds: readonly string[] = providerKinds;
 
 /** An engine in the fleet's words → in the router's. A kind this router does not know is taken for OpenAI-compatible. */
 export function endpointFacts(engine: fleet.Engine): EndpointFacts {
@@ -12,7 +13,7 @@ export function endpointFacts(engine: fleet.Engine): EndpointFacts {
     baseUrl: engine.baseUrl,
     ready: engine.state === fleet.EngineState.READY,
     models: engine.models,
-    waiting: engine.load?.waiting ?? 0,
+    ...(engine.load ?? { waiting: 0 }),
     since: engine.since,
   };
 }

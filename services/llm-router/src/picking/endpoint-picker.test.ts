@@ -1,35 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
 import { platformFileSchema } from '@flotilla/kernel';
-import { createFakeClock, createSeededRandom } from '@flotilla/testkit';
 import { EndpointDirectory } from '../endpoints/endpoint-directory.ts';
-import { EndpointPicker } from './endpoint-picker.ts';
-import { Endpoint } from '../endpoints/endpoint.ts';
-import { adapterFor } from '../providers/adapters.ts';
-import type { Resolution } from '../registry/registry.ts';
-import { defaults } from '../config.ts';
-import { Target } from '../providers/target.ts';
+import type { Target } from '../providers/target.ts';
+import type { EndpointPicker } from './endpoint-picker.ts';
+import type { Outcome } from './outcome.ts';
+import { createPicking, idOf as id, resolution, target } from './picking.fixture.ts';
 
-function target(id: string, more: { ready?: boolean; waiting?: number } = {}, near = true): Target {
-  const endpoint = new Endpoint({
-    ...{ id, provider: id, kind: 'vllm', baseUrl: `http://${id}`, ready: true, models: [], waiting: 0, since: 0 },
-    ...more,
-  });
-  endpoint.near = near;
-  return new Target({ endpoint, adapter: adapterFor(endpoint.facts), model: 'm', key: undefined, limits: defaults });
-}
-
-function resolution(weights: [number, Target[]][], fallbacks: Target[][] = []): Resolution {
-  return {
-    ...{ name: 'm', entry: undefined, capabilities: [], listed: true },
-    routes: weights.map(([weight, targets]) => ({ weight, targets })),
-    fallbacks: fallbacks.map((targets) => ({ weight: 1, targets })),
-  };
-}
-
-const clock = createFakeClock();
-const picker = (maxInFlight = 1_000) =>
-  new EndpointPicker(clock, createSeededRandom(7), { ...defaults, maxInFlightPerEndpoint: maxInFlight });
-const id = (picked: Target | undefined) => picked?.endpoint.facts.id;
+const picker = (maxInFlight = 1_000) => createPicking({}, { maxInFlightPerEndpoint: maxInFlight }).picker;
+const fail = (pick: EndpointPicker, one: Target, outcome: Outcome) => {
+  pick.began(one);
+  pick.ended(one, outcome);
+};
 
 describe('picking an engine', () => {
   it.each([2, 3, 8])('spreads requests that stay evenly over %i engines', (count) => {
@@ -92,40 +73,14 @@ describe('picking an engine', () => {
     const main = target('main');
     const routes = resolution([[1, [main]]], [[target('first')], [target('second')]]);
     expect(id(picker().pick(routes, []))).toBe('main');
-    main.endpoint.unreachable(clock.monotonic(), 2_000, 30_000);
-    expect(id(picker().pick(routes, []))).toBe('first');
-  });
-});
-
-describe('an engine that could not be reached', () => {
-  it('is set aside for a while that doubles, up to its limit, and is forgiven when it answers', () => {
-    const { endpoint } = target('a');
-    const asideFor = (now: number) => {
-      endpoint.unreachable(now, 2_000, 30_000);
-      let ms = 0;
-      while (endpoint.ejected(now + ms)) ms += 1_000;
-      return ms;
-    };
-    expect([0, 1, 2, 3, 4, 5].map((i) => asideFor(i * 100_000))).toEqual([2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
-    endpoint.answered();
-    expect(asideFor(1_000_000)).toBe(2_000);
-  });
-
-  it('counts once for all requests that fail together', () => {
-    const { endpoint } = target('a');
-    for (let i = 0; i < 10; i += 1) endpoint.unreachable(0, 2_000, 30_000);
-    expect(endpoint.ejected(2_001)).toBe(false);
-  });
-
-  it('is used all the same when all are set aside', () => {
-    const targets = [target('a'), target('b')];
-    for (const { endpoint } of targets) endpoint.unreachable(clock.monotonic(), 2_000, 30_000);
-    expect(picker().pick(resolution([[1, targets]]), [])).toBeDefined();
+    const pick = picker();
+    fail(pick, main, 'unreachable');
+    expect(id(pick.pick(routes, []))).toBe('first');
   });
 });
 
 describe('engines in zones', () => {
-  const far = (name: string, more: { waiting?: number } = {}) => target(name, more, false);
+  const far = (name: string, more: { waiting?: number } = {}) => target(name, more, { near: false });
 
   it.each([
     ['one route', (near: Target[], away: Target[]) => resolution([[1, [...away, ...near]]])],

@@ -1,147 +1,173 @@
 import type { router } from '@flotilla/contracts';
-import type { Clock, Random } from '@flotilla/kernel';
+import { pickingSchema, type Clock, type PickingConfig, type Random } from '@flotilla/kernel';
 import type { RouterConfig } from '../config.ts';
-import type { Resolution, Route } from '../registry/registry.ts';
+import type { Endpoint } from '../endpoints/endpoint.ts';
 import type { Target } from '../providers/target.ts';
+import type { Resolution, Route } from '../registry/registry.ts';
+import { Choice } from './choice.ts';
+import { workOf } from './latency.ts';
+import { ejectedEndpoints, expectedCharacters, picks, promptCharacters } from './metrics.ts';
 import type { Outcome } from './outcome.ts';
-
-/** How much busier a near engine may be than a far one: the bound of consistent hashing with bounded loads. */
-const loadBound = 1.25;
-/** As many more are no load. */
-const fewRequests = 2;
+import { Outliers } from './outliers.ts';
+import { Pool } from './pool.ts';
+import { Prefixes, type OnLearnt } from './prefixes.ts';
+import { Requests } from './requests.ts';
+import { drawn } from './shares.ts';
 
 export type PickerConfig = Pick<RouterConfig, 'maxInFlightPerEndpoint' | 'ejectBaseMs' | 'ejectMaxMs'>;
 
+export interface PickerParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly config: PickerConfig;
+  /** As the platform's file has it now. */
+  readonly settings?: () => PickingConfig;
+}
+
+const standardSettings = pickingSchema.parse({});
+
 /**
- * Picks the engine of a request. Among the routes of a model two are drawn by weight and the less loaded one wins, so
- * that weights are shares while engines keep up and load moves when they do not. Within a route: least in flight, of
- * all when there are two, of two drawn at random when there are more (power of two choices, Mitzenmacher 2001).
- * Where some stand in the router's own zone and some do not, both are picked from so, and the near one is taken unless it
- * is much busier: a hop to another zone costs less than a queue, and more than nothing.
+ * Picks the engine of a request, and learns from how it goes. Engines of routes with equal weights compete by scores (see
+ * `scorers`); where weights differ they are shares, and a route is drawn first (see `shares.ts`). Synchronous, without
+ * state that a failed request could leave behind.
  */
 export class EndpointPicker {
-  readonly #clock: Clock;
-  readonly #random: Random;
-  readonly #config: PickerConfig;
+  readonly prefixes = new Prefixes();
+  /** Told of each prefix that an engine was sent first by this router. */
+  onLearnt: OnLearnt | undefined;
+  readonly #parts: PickerParts;
+  readonly #choice: Choice;
+  readonly #outliers: Outliers;
+  readonly #requests = new Requests();
+  /** By the list of routes, or the one route. */
+  readonly #pools = new WeakMap<object, Pool>();
+  /** In which an engine competed last. */
+  readonly #poolOf = new WeakMap<Endpoint, Pool>();
+  #endpoints: readonly Endpoint[] = [];
   #picks = 0;
 
-  constructor(clock: Clock, random: Random, config: PickerConfig) {
-    this.#clock = clock;
-    this.#random = random;
-    this.#config = config;
+  constructor(parts: PickerParts) {
+    this.#parts = parts;
+    this.#outliers = new Outliers(parts.config);
+    this.#choice = new Choice(parts.random, parts.config.maxInFlightPerEndpoint, this.prefixes, this.#outliers);
   }
 
-  /** A request is sent to the target's engine; it counts as in flight until `ended`. */
-  began(target: Target, _request?: router.GenerateRequest): void {
-    target.endpoint.inFlight += 1;
+  get endpoints(): readonly Endpoint[] {
+    return this.#endpoints;
   }
 
-  /** The first token came, so many milliseconds after the request was sent to this engine. */
-  firstToken(_target: Target, _ttftMs: number): void {}
-
-  /** Called once for each `began`. */
-  ended(target: Target, outcome: Outcome): void {
-    const { endpoint } = target;
-    endpoint.inFlight -= 1;
-    if (outcome === 'answered') endpoint.answered();
-    if (outcome !== 'unreachable') return;
-    endpoint.unreachable(this.#clock.monotonic(), this.#config.ejectBaseMs, this.#config.ejectMaxMs);
+  /** These are all the engines there are. */
+  keep(endpoints: readonly Endpoint[]): void {
+    this.#endpoints = endpoints;
+    this.prefixes.keep(new Set(endpoints));
   }
 
   /**
    * A target that was not tried, or undefined. Engines that were set aside are used only when neither a route nor a
    * fallback has any other: never are all of them out.
    */
-  pick(resolution: Resolution, tried: readonly Target[], _request?: router.GenerateRequest): Target | undefined {
-    const target = this.#pass(resolution, tried, false) ?? this.#pass(resolution, tried, true);
-    if (target) target.endpoint.lastPick = ++this.#picks;
+  pick(resolution: Resolution, tried: readonly Target[], request?: router.GenerateRequest): Target | undefined {
+    const settings = this.#settings();
+    const chain = request && (() => this.#requests.chain(request, settings.isolate_prefixes));
+    const now = this.#parts.clock.monotonic();
+    this.#choice.begin({ tried, settings, now, chain });
+    const target = this.#pass(resolution) ?? this.#choice.withEjected(() => this.#pass(resolution));
+    if (!target) return undefined;
+    target.endpoint.lastPick = ++this.#picks;
+    if (request) this.#requests.expect(request, target, this.#choice.held);
+    picks[this.#choice.reason].add(1);
     return target;
   }
 
-  #pass(resolution: Resolution, tried: readonly Target[], withEjected: boolean): Target | undefined {
-    const target = this.#among(resolution.routes, tried, withEjected);
+  /** A request is sent to the target's engine; it counts as in flight until `ended`. */
+  began(target: Target, request?: router.GenerateRequest): void {
+    const { endpoint, model } = target;
+    const now = this.#parts.clock.monotonic();
+    endpoint.inFlight += 1;
+    const trial = endpoint.health.began(now);
+    if (!request) return;
+    const { chain, tries, expected } = this.#requests.of(request);
+    let work = workOf(0);
+    if (chain) {
+      const held = expected?.target === target ? expected.held : 0;
+      work = workOf(chain.characters - held);
+      promptCharacters.add(chain.characters);
+      expectedCharacters.add(held);
+      this.prefixes.learn(endpoint, model, chain.hashes, this.onLearnt);
+      this.prefixes.resident(endpoint, model).sentAt = now;
+    }
+    endpoint.latency.began(now, work);
+    tries.push({ target, beganAt: now, work, trial, firstToken: false });
+  }
+
+  /** The first token came, so many milliseconds after the request was sent to this engine. */
+  firstToken(target: Target, ttftMs: number, request?: router.GenerateRequest): void {
+    const { endpoint } = target;
+    const now = this.#parts.clock.monotonic();
+    const one = this.#requests.find(request, target);
+    if (!one || one.firstToken) return;
+    one.firstToken = true;
+    endpoint.latency.settled(one.beganAt, one.work);
+    endpoint.latency.observe(ttftMs, one.work);
+    if (!one.trial) return;
+    if (this.#outliers.isSlow(endpoint, this.#poolOf.get(endpoint), this.#settings().outliers, now)) {
+      this.#outliers.slowAgain(endpoint, now);
+    } else endpoint.health.delivered(now);
+  }
+
+  /** Called once for each `began`. */
+  ended(target: Target, outcome: Outcome, request?: router.GenerateRequest): void {
+    const { endpoint } = target;
+    const now = this.#parts.clock.monotonic();
+    const one = this.#requests.take(request, target);
+    endpoint.inFlight -= 1;
+    if (one && !one.firstToken) endpoint.latency.settled(one.beganAt, one.work);
+    if (outcome === 'unreachable') this.#outliers.unreachable(endpoint, now);
+    else if (outcome === 'failed') {
+      this.#outliers.failed(endpoint, this.#poolOf.get(endpoint), this.#settings().outliers, now);
+    } else if (outcome === 'answered') {
+      // A trial whose first token came was decided then, and who was sent before it says nothing of now.
+      const decides = !one || !endpoint.health.onTrial || (one.trial && !one.firstToken);
+      if (decides) endpoint.health.delivered(now);
+    } else if (!one || one.trial) endpoint.health.trialLeft();
+  }
+
+  /** Brings the gauge up to date. */
+  report(): void {
+    const now = this.#parts.clock.monotonic();
+    const aside = this.#endpoints.filter(({ health }) => health.onTrial || health.ejected(now));
+    ejectedEndpoints.set(aside.length);
+  }
+
+  #settings(): PickingConfig {
+    return this.#parts.settings?.() ?? standardSettings;
+  }
+
+  #pass(resolution: Resolution): Target | undefined {
+    const target = this.#among(resolution);
     if (target) return target;
     for (const fallback of resolution.fallbacks) {
-      const other = this.#within(fallback, tried, withEjected);
+      const other = this.#choice.best(this.#pool(fallback, [fallback], undefined));
       if (other) return other;
     }
     return undefined;
   }
 
-  #among(routes: readonly Route[], tried: readonly Target[], withEjected: boolean): Target | undefined {
-    if (routes.length === 1) return this.#within(routes[0]!, tried, withEjected);
-    const usable: { weight: number; target: Target }[] = [];
-    for (const route of routes) {
-      const target = this.#within(route, tried, withEjected);
-      if (target) usable.push({ weight: route.weight, target });
-    }
-    return apart(
-      usable,
-      ({ target: { endpoint } }) => endpoint.near,
-      (entries) => this.#drawn(entries),
-    );
+  #among({ routes, entry }: Resolution): Target | undefined {
+    const pool = this.#pool(routes, routes, entry);
+    if (pool.even) return this.#choice.best(pool);
+    const within = (route: Route) => this.#choice.best(this.#pool(route, [route], undefined));
+    const target = drawn(routes, within, () => this.#choice.uniform(), this.#parts.clock.monotonic());
+    if (target) this.#choice.reason = 'share';
+    return target;
   }
 
-  #drawn(usable: readonly { weight: number; target: Target }[]): Target | undefined {
-    if (usable.length < 2) return usable[0]?.target;
-    const first = this.#draw(usable);
-    const second = this.#draw(usable);
-    const moved = second.target.endpoint.inFlight / second.weight < first.target.endpoint.inFlight / first.weight;
-    return moved ? second.target : first.target;
+  #pool(key: object, routes: readonly Route[], entry: Resolution['entry']): Pool {
+    const known = this.#pools.get(key);
+    if (known) return known;
+    const pool = new Pool(routes, entry);
+    this.#pools.set(key, pool);
+    for (const { endpoint } of pool.targets) this.#poolOf.set(endpoint, pool);
+    return pool;
   }
-
-  #draw<T extends { weight: number }>(entries: readonly T[]): T {
-    let at = this.#random.next() * entries.reduce((sum, entry) => sum + entry.weight, 0);
-    for (const entry of entries) if ((at -= entry.weight) < 0) return entry;
-    return entries.at(-1)!;
-  }
-
-  #within(route: Route, tried: readonly Target[], withEjected: boolean): Target | undefined {
-    const { targets } = route;
-    if (targets.length === 1) return this.#usable(targets[0]!, tried, withEjected) ? targets[0] : undefined;
-    const usable = targets.filter((target) => this.#usable(target, tried, withEjected));
-    return apart(
-      usable,
-      ({ endpoint }) => endpoint.near,
-      (entries) => this.#lightest(entries),
-    );
-  }
-
-  #lightest(usable: readonly Target[]): Target | undefined {
-    if (usable.length <= 2) return lighter(usable[0], usable[1]);
-    const first = Math.floor(this.#random.next() * usable.length);
-    const step = 1 + Math.floor(this.#random.next() * (usable.length - 1));
-    return lighter(usable[first], usable[(first + step) % usable.length]);
-  }
-
-  #usable({ endpoint, model }: Target, tried: readonly Target[], withEjected: boolean): boolean {
-    return (
-      endpoint.facts.ready &&
-      endpoint.inFlight < this.#config.maxInFlightPerEndpoint &&
-      (withEjected || !endpoint.ejected(this.#clock.monotonic())) &&
-      !tried.some((target) => target.endpoint === endpoint && target.model === model)
-    );
-  }
-}
-
-/** Picks from near and far ones apart when there are both, and then between the two. */
-function apart<T>(
-  all: readonly T[],
-  isNear: (one: T) => boolean,
-  pick: (some: readonly T[]) => Target | undefined,
-): Target | undefined {
-  if (all.every((one) => isNear(one) === isNear(all[0]!))) return pick(all);
-  const near = pick(all.filter(isNear))!;
-  const far = pick(all.filter((one) => !isNear(one)))!;
-  const [here, there] = [near.endpoint, far.endpoint];
-  const busier = here.inFlight > there.inFlight * loadBound + fewRequests || here.facts.waiting > there.facts.waiting;
-  return busier ? far : near;
-}
-
-function lighter(a: Target | undefined, b: Target | undefined): Target | undefined {
-  if (!a || !b) return a ?? b;
-  const x = a.endpoint;
-  const y = b.endpoint;
-  const order = x.inFlight - y.inFlight || x.facts.waiting - y.facts.waiting || x.lastPick - y.lastPick;
-  return order <= 0 ? a : b;
 }

@@ -1,0 +1,3 @@
+import type { Scorer } from './scorer.ts';
+
+export const zone: Scorer = ({ endpoint }) => (endpoint.near ? 1 : 0);
