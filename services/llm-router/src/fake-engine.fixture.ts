@@ -36,7 +36,7 @@ export async function startFakeEngine(script: Script, port = 0): Promise<FakeEng
         path: request.url!,
         headers: request.headers,
         text,
-        body: JSON.parse(text),
+        body: text === '' ? undefined : JSON.parse(text),
         connection: request.socket.remotePort,
         ended: false,
         aborted: false,

@@ -1,24 +1,28 @@
-import type { EndpointFacts } from '../endpoints/endpoint.ts';
+import type { EndpointFacts, EngineKind } from '../endpoints/endpoint.ts';
+import type { Account } from './account.ts';
+import { anthropic } from './anthropic.ts';
 import { ollama } from './ollama.ts';
 import { openAiCompatible } from './openai-compatible.ts';
+import { openrouter } from './openrouter.ts';
 import type { ProviderAdapter } from './provider.ts';
+import { runpodJobs, runpodOpenAi } from './runpod.ts';
 
-const vllm = openAiCompatible({ maxTokensField: 'max_tokens', countsEachChunk: true });
-const compatible = openAiCompatible({ maxTokensField: 'max_tokens', countsEachChunk: false });
-const openAiItself = openAiCompatible({ maxTokensField: 'max_completion_tokens', countsEachChunk: false });
+const vllm = openAiCompatible({ countsEachChunk: true });
+const compatible = openAiCompatible();
+const openAiItself = openAiCompatible({ maxTokensField: 'max_completion_tokens' });
+
+type Choose = (endpoint: EndpointFacts, account: Account) => ProviderAdapter;
 
 /** The one place that knows which kind of engine is spoken to how. */
-export function adapterFor(endpoint: EndpointFacts): ProviderAdapter {
-  switch (endpoint.kind) {
-    case 'ollama':
-      return ollama;
-    case 'openai':
-      return /^https:\/\/([\w-]+\.)*openai\.com[:/]/.test(`${endpoint.baseUrl}/`) ? openAiItself : compatible;
-    case 'vllm':
-      return vllm;
-    case 'openrouter':
-      return compatible;
-    default:
-      return endpoint.kind satisfies never;
-  }
+const adapters: Record<EngineKind, Choose> = {
+  vllm: () => vllm,
+  openai: ({ baseUrl }) => (/^https:\/\/([\w-]+\.)*openai\.com[:/]/.test(`${baseUrl}/`) ? openAiItself : compatible),
+  ollama: () => ollama,
+  openrouter: () => openrouter,
+  runpod: (_endpoint, { provider }) => (provider?.route === 'jobs' ? runpodJobs : runpodOpenAi),
+  anthropic: () => anthropic,
+};
+
+export function adapterFor(endpoint: EndpointFacts, account: Account): ProviderAdapter {
+  return adapters[endpoint.kind](endpoint, account);
 }

@@ -1,21 +1,17 @@
 import { FlotillaError, type ErrorCode } from '@flotilla/kernel';
-import { EngineFailure } from './provider.ts';
+import { EngineFailure, type Redact } from './provider.ts';
 
 /** Characters of an engine's message that a client sees. */
 const maxMessage = 500;
 
 /** An HTTP answer of 400 and above, or an error in a body or a stream that carries such a status. */
-export function statusFailure(
-  status: number,
-  body: unknown,
-  redact: (text: string) => string,
-  retryAfterMs?: number,
-): EngineFailure {
+export function statusFailure(status: number, body: unknown, redact: Redact, retryAfterMs?: number): EngineFailure {
   const said = messageOf(body);
   const message = said === undefined ? undefined : redact(said).slice(0, maxMessage);
   const details = retryAfterMs === undefined ? { engineStatus: status } : { engineStatus: status, retryAfterMs };
   const fail = (code: ErrorCode, text: string | undefined, failover: boolean) =>
     new EngineFailure(new FlotillaError(code, text, { details }), { failover });
+  if (aboutAccount(body, said)) return fail('engine_error', refusedAccount(status), true);
   switch (status) {
     case 400:
     case 422:
@@ -26,7 +22,7 @@ export function statusFailure(
     case 401:
     case 402:
     case 403:
-      return fail('engine_error', `The provider refused the platform's own key or account (status ${status}).`, true);
+      return fail('engine_error', refusedAccount(status), true);
     case 404:
       return fail('model_not_found', message, true);
     case 413:
@@ -40,10 +36,24 @@ export function statusFailure(
   }
 }
 
+/** What Anthropic names instead of a status (docs.anthropic.com, "Errors"). */
+const statusOfType: Readonly<Record<string, number>> = {
+  invalid_request_error: 400,
+  authentication_error: 401,
+  billing_error: 402,
+  permission_error: 403,
+  not_found_error: 404,
+  request_too_large: 413,
+  rate_limit_error: 429,
+  overloaded_error: 529,
+};
+
 /** `{"error": …}` inside an answer that began with status 200. */
-export function frameFailure(error: unknown): EngineFailure {
-  const code = typeof error === 'object' && error !== null && 'code' in error ? Number(error.code) : Number.NaN;
-  return statusFailure(code >= 400 && code < 600 ? code : 500, { error }, (text) => text);
+export function frameFailure(error: unknown, redact: Redact): EngineFailure {
+  const { code, type } = (typeof error === 'object' && error !== null ? error : {}) as Record<string, unknown>;
+  const named = typeof type === 'string' && Object.hasOwn(statusOfType, type) ? statusOfType[type] : undefined;
+  const status = Number(code);
+  return statusFailure(status >= 400 && status < 600 ? status : (named ?? 500), { error }, redact);
 }
 
 export function cutFailure(): EngineFailure {
@@ -85,8 +95,22 @@ function messageOf(body: unknown): string | undefined {
   return typeof detail === 'string' ? detail : undefined;
 }
 
-function isContextLength(body: unknown, message = ''): boolean {
+const tooLong = /maximum context length|prompt is too long|exceeds? the ((model's|available) )?context/i;
+
+function refusedAccount(status: number): string {
+  return `The provider refused the platform's own key or account (status ${status}).`;
+}
+
+/** OpenAI says 429 and Anthropic 400 of an account without money. */
+function aboutAccount(body: unknown, message = ''): boolean {
+  return codeOf(body) === 'insufficient_quota' || /credit balance is too low/i.test(message);
+}
+
+function codeOf(body: unknown): unknown {
   const error = typeof body === 'object' && body !== null && 'error' in body ? body.error : undefined;
-  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-  return code === 'context_length_exceeded' || /maximum context length|exceeds? the (model's )?context/i.test(message);
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+}
+
+function isContextLength(body: unknown, message = ''): boolean {
+  return codeOf(body) === 'context_length_exceeded' || tooLong.test(message);
 }

@@ -16,6 +16,8 @@ export interface Receiver {
   data(bytes: Buffer): void;
   end(): void;
   fail(failure: EngineFailure): void;
+  /** It is on its way and there is nothing yet: a machine comes up for it. May come more than once. */
+  waiting?(reason: string): void;
 }
 
 /** What an engine was asked, from its caller's side. */
@@ -26,6 +28,25 @@ export interface EngineCall {
   release(): void;
   pause(): void;
   resume(): void;
+}
+
+/** What is asked for, below the endpoint's base URL. */
+export interface Asked {
+  readonly path: string;
+  readonly body: string;
+  /** Whether the answer comes in pieces. */
+  readonly stream: boolean;
+}
+
+/** How an adapter whose answers take several requests sends them: to its target's engine, and nowhere else. */
+export interface Wire {
+  send(method: 'GET' | 'POST', path: string, body: string | undefined, receiver: Receiver): EngineCall;
+  /** Calls `check` every tick until it is taken off. */
+  watch(watched: Watched): void;
+  unwatch(watched: Watched): void;
+  /** The caller left and something is still to be said to the engine: the connection stays until the function is called. */
+  parting(): () => void;
+  redact(text: string): string;
 }
 
 /** One request to an engine and its response, on undici's handler interface. */
@@ -83,7 +104,6 @@ export class Exchange implements EngineCall, Dispatcher.DispatchHandler, Watched
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (status < 200) return;
     this.#answered = true;
-    this.target.endpoint.answered();
     if (status < 300) return;
     this.#errorStatus = status;
     this.#retryAfterMs = retryAfterMs(headers);

@@ -1,18 +1,16 @@
 import type { chat, common } from '@flotilla/contracts';
 import { cutFailure, frameFailure, malformedFailure } from './engine-errors.ts';
 import { LineSplitter } from './lines.ts';
-import type { AnswerDecoder } from './provider.ts';
+import type { AnswerDecoder, Redact } from './provider.ts';
+import { ToolCalls, type ToolCallRow } from './tool-calls.ts';
 
 interface OllamaLine {
-  message?: { role?: string; content?: string; thinking?: string; tool_calls?: OllamaToolCall[] };
+  message?: { role?: string; content?: string; thinking?: string; tool_calls?: ToolCallRow[] };
   done?: boolean;
   done_reason?: string;
   prompt_eval_count?: number;
   eval_count?: number;
   error?: unknown;
-}
-interface OllamaToolCall {
-  function?: { name?: string; arguments?: unknown };
 }
 
 /** Newline-delimited JSON of `/api/chat`; an answer in one piece is its one line. */
@@ -22,8 +20,13 @@ export class OllamaAnswer implements AnswerDecoder {
   readonly systemFingerprint = '';
   readonly #lines = new LineSplitter((line) => this.#take(line));
   #choices: chat.Choice[] = [];
-  #toolCalls = 0;
+  readonly #toolCalls = new ToolCalls();
   #began = false;
+  readonly #redact: Redact;
+
+  constructor(redact: Redact) {
+    this.#redact = redact;
+  }
 
   write(bytes: Buffer, choices: chat.Choice[]): void {
     this.#choices = choices;
@@ -39,10 +42,10 @@ export class OllamaAnswer implements AnswerDecoder {
   #take(text: string): void {
     if (this.done || text.trim() === '') return;
     const line = parse(text);
-    if (line.error != null) throw frameFailure(line.error);
+    if (line.error != null) throw frameFailure(line.error, this.#redact);
     const { role, content, thinking, tool_calls } = line.message ?? {};
-    const toolCallsJson = tool_calls && tool_calls.length > 0 ? this.#toolCallsJson(tool_calls) : '';
-    const finishReason = line.done ? this.#finishReason(line.done_reason) : '';
+    const toolCallsJson = tool_calls && tool_calls.length > 0 ? this.#toolCalls.deltas(tool_calls.map(whole)) : '';
+    const finishReason = line.done ? this.#toolCalls.finish(line.done_reason === 'length' ? 'length' : 'stop') : '';
     this.#choices.push({
       index: 0,
       role: this.#began ? '' : (role ?? 'assistant'),
@@ -61,21 +64,11 @@ export class OllamaAnswer implements AnswerDecoder {
     const promptTokens = line.prompt_eval_count ?? 0;
     this.usage = { promptTokens, completionTokens: line.eval_count, cachedTokens: 0, estimated: false };
   }
+}
 
-  /** Ollama's calls have no id and arguments as an object; OpenAI's have an id and arguments as text. */
-  #toolCallsJson(calls: readonly OllamaToolCall[]): string {
-    const rows = calls.map((call) => {
-      const index = this.#toolCalls++;
-      const { name = '', arguments: input = {} } = call.function ?? {};
-      return { index, id: `call_${index}`, type: 'function', function: { name, arguments: JSON.stringify(input) } };
-    });
-    return JSON.stringify(rows);
-  }
-
-  #finishReason(reason: string | undefined): string {
-    if (this.#toolCalls > 0) return 'tool_calls';
-    return reason === 'length' ? 'length' : 'stop';
-  }
+/** Ollama gives each call in one piece, with its arguments as an object. */
+function whole(row: ToolCallRow): ToolCallRow {
+  return { id: row.id, function: { name: row.function?.name, arguments: row.function?.arguments ?? {} } };
 }
 
 function parse(text: string): OllamaLine {

@@ -1,5 +1,6 @@
 import type { chat, router } from '@flotilla/contracts';
 import { FlotillaError } from '@flotilla/kernel';
+import type { Account } from './account.ts';
 import { parseParameters } from './parameters.ts';
 
 /** OpenAI's name → Ollama's option. */
@@ -16,7 +17,7 @@ const options: Readonly<Record<string, string>> = {
 };
 
 /** The body of `POST /api/chat`. Fields Ollama has no word for are left out; what would change the answer's shape is refused. */
-export function ollamaChatBody(model: string, request: router.GenerateRequest): string {
+export function ollamaChatBody(model: string, request: router.GenerateRequest, account: Account): string {
   const parameters = parseParameters(request.parametersJson);
   if (typeof parameters['n'] === 'number' && parameters['n'] > 1) {
     throw new FlotillaError('capability_mismatch', 'This model gives one choice a request.', {
@@ -27,6 +28,8 @@ export function ollamaChatBody(model: string, request: router.GenerateRequest): 
   for (const [name, option] of Object.entries(options)) {
     if (parameters[name] != null) chosen[option] = parameters[name];
   }
+  const { options: fixed, ...further } = account.body?.fields ?? {};
+  Object.assign(chosen, fixed);
   if (request.maxTokens > 0) chosen['num_predict'] = request.maxTokens;
   return JSON.stringify({
     model,
@@ -35,8 +38,19 @@ export function ollamaChatBody(model: string, request: router.GenerateRequest): 
     options: chosen,
     tools: parameters['tool_choice'] === 'none' ? undefined : parameters['tools'],
     format: formatOf(parameters['response_format']),
+    think: thinkOf(parameters),
+    keep_alive: account.provider?.keep_alive,
+    ...further,
   });
 }
+
+/** Ollama takes `low`, `medium` and `high` as OpenAI does, and false for not at all. */
+function thinkOf({ think, reasoning_effort: effort }: Record<string, unknown>): unknown {
+  if (think !== undefined) return think;
+  return effort === 'none' ? false : efforts[String(effort)];
+}
+
+const efforts: Readonly<Record<string, string>> = { minimal: 'low', low: 'low', medium: 'medium', high: 'high' };
 
 interface ResponseFormat {
   type?: string;

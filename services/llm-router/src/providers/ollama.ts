@@ -1,6 +1,8 @@
 import { frameFailure, malformedFailure } from './engine-errors.ts';
+import { readOllamaList } from './model-lists.ts';
 import { OllamaAnswer } from './ollama-answer.ts';
 import { ollamaChatBody } from './ollama-request.ts';
+import { bearer, unsaid } from './openai-compatible.ts';
 import type { EmbedAnswer, ProviderAdapter } from './provider.ts';
 
 /** Ollama's own API (github.com/ollama/ollama, docs/api.md): its OpenAI route knows neither thinking nor load times. */
@@ -8,8 +10,10 @@ export const ollama: ProviderAdapter = {
   generatePath: '/api/chat',
   embedPath: '/api/embed',
   basePath: (pathname) => pathname.replace(/\/v1$/, ''),
+  list: { path: '/api/tags', read: readOllamaList },
+  credentials: bearer,
   generateBody: ollamaChatBody,
-  answer: () => new OllamaAnswer(),
+  answer: (_stream, redact) => new OllamaAnswer(redact),
   embedBody: (model, inputs) => JSON.stringify({ model, input: inputs }),
   embeddings: readEmbeddings,
 };
@@ -27,7 +31,7 @@ function readEmbeddings(text: string, inputs: readonly string[]): EmbedAnswer {
   } catch (cause) {
     throw malformedFailure('a body that is not JSON', cause);
   }
-  if (body.error != null) throw frameFailure(body.error);
+  if (body.error != null) throw frameFailure(body.error, unsaid);
   if (!Array.isArray(body.embeddings) || body.embeddings.length !== inputs.length) {
     throw malformedFailure('another number of embeddings');
   }

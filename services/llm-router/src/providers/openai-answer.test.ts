@@ -4,7 +4,7 @@ import type { chat } from '@flotilla/contracts';
 import { OpenAiStream } from './openai-answer.ts';
 
 function decode(texts: string[]): chat.Choice[] {
-  const decoder = new OpenAiStream();
+  const decoder = new OpenAiStream((text) => text);
   const choices: chat.Choice[] = [];
   for (const text of texts) decoder.write(Buffer.from(`data: ${text}\n\n`), choices);
   return choices;
@@ -63,7 +63,7 @@ describe('the pieces of a stream', () => {
     });
     fc.assert(
       fc.property(scenario, ({ texts, prompt, perChunk, order, write }) => {
-        const decoder = new OpenAiStream();
+        const decoder = new OpenAiStream((text) => text);
         const choices: chat.Choice[] = [];
         texts.forEach((content, at) => {
           const tokens = (at + 1) * perChunk;
@@ -80,7 +80,7 @@ describe('the pieces of a stream', () => {
   });
 
   it('of several choices are counted together until the end tells of all', () => {
-    const decoder = new OpenAiStream();
+    const decoder = new OpenAiStream((text) => text);
     const usage = (tokens: number) => ({ prompt_tokens: 5, total_tokens: 5 + tokens, completion_tokens: tokens });
     const chunk = (index: number, tokens: number) => ({
       choices: [{ index, delta: { content: 'x' } }],

@@ -1,8 +1,9 @@
 import type { chat, common } from '@flotilla/contracts';
 import { ChunkTemplate, type TextChunk } from './chunk-template.ts';
 import { cutFailure, frameFailure, malformedFailure } from './engine-errors.ts';
-import type { AnswerDecoder } from './provider.ts';
+import type { AnswerDecoder, Redact } from './provider.ts';
 import { SseParser } from './sse.ts';
+import { ToolCalls, type ToolCallRow } from './tool-calls.ts';
 import { WholeBody } from './whole-body.ts';
 
 interface OpenAiPiece {
@@ -47,6 +48,13 @@ export class OpenAiStream implements AnswerDecoder {
   readonly #template = new ChunkTemplate();
   /** Of the chunk that the template came from. */
   #templateIndex = 0;
+  readonly #redact: Redact;
+  /** By index of the choice; of those that call tools. */
+  readonly #toolCalls: ToolCalls[] = [];
+
+  constructor(redact: Redact) {
+    this.#redact = redact;
+  }
 
   /** What the engine says it used, so far or in all. */
   get usage(): common.Usage | undefined {
@@ -86,19 +94,29 @@ export class OpenAiStream implements AnswerDecoder {
       return;
     }
     const chunk = parse(data);
-    if (chunk.error != null) throw frameFailure(chunk.error);
+    if (chunk.error != null) throw frameFailure(chunk.error, this.#redact);
     if (chunk.system_fingerprint) this.systemFingerprint = chunk.system_fingerprint;
     const choices = chunk.choices;
     if (chunk.usage) this.#used(usageOf(chunk.usage), choices);
     if (!Array.isArray(choices)) return;
     for (const choice of choices) {
       const piece = choiceOf(choice, choice.delta);
+      this.#harmonise(piece, choice.delta?.tool_calls);
       this.#finished[piece.index] = this.#finished[piece.index] === true || piece.finishReason !== '';
       this.#choices.push(piece);
       const plain = choices.length === 1 && isTextOnly(piece);
       const found = { text: piece.content, tokens: chunk.usage?.completion_tokens };
       if (plain && this.#template.learn(data, found, textOnly)) this.#templateIndex = piece.index;
     }
+  }
+
+  #harmonise(piece: chat.Choice, rows: unknown): void {
+    const { index } = piece;
+    if (Array.isArray(rows) && rows.length > 0) {
+      this.#toolCalls[index] ??= new ToolCalls();
+      piece.toolCallsJson = this.#toolCalls[index].deltas(rows as ToolCallRow[]);
+    }
+    if (piece.finishReason !== '') piece.finishReason = (this.#toolCalls[index] ?? none).finish(piece.finishReason);
   }
 
   /** A chunk with a choice tells what that one took so far (vLLM's `continuous_usage_stats`), one without what all took. */
@@ -116,6 +134,11 @@ export class OpenAiWhole implements AnswerDecoder {
   usage: common.Usage | undefined;
   systemFingerprint = '';
   readonly #body = new WholeBody();
+  readonly #redact: Redact;
+
+  constructor(redact: Redact) {
+    this.#redact = redact;
+  }
 
   write(bytes: Buffer): void {
     this.#body.write(bytes);
@@ -123,12 +146,15 @@ export class OpenAiWhole implements AnswerDecoder {
 
   end(choices: chat.Choice[]): void {
     const answer = this.#body.json() as OpenAiAnswer | null;
-    if (answer?.error != null) throw frameFailure(answer.error);
+    if (answer?.error != null) throw frameFailure(answer.error, this.#redact);
     if (!Array.isArray(answer?.choices) || answer.choices.length === 0)
       throw malformedFailure('an answer without choices');
     for (const choice of answer.choices) {
       const whole = choiceOf(choice, choice.message);
-      if (whole.finishReason === '') whole.finishReason = 'stop';
+      const toolCalls = new ToolCalls();
+      const rows = choice.message?.tool_calls;
+      if (Array.isArray(rows) && rows.length > 0) whole.toolCallsJson = toolCalls.whole(rows as ToolCallRow[]);
+      whole.finishReason = toolCalls.finish(whole.finishReason || 'stop');
       choices.push(whole);
     }
     if (answer.usage) this.usage = usageOf(answer.usage);
@@ -170,16 +196,19 @@ function textOnly(data: string): TextChunk | undefined {
   return choice && { text: choiceOf(choice, choice.delta).content, tokens: usage?.completion_tokens };
 }
 
-/** Throws for a choice that its engine gave up: vLLM says `abort` when it shuts down or was told to, OpenRouter `error`. */
+/** Of a choice that calls none. */
+const none = new ToolCalls();
+
+/** Without its tool calls, of which several pieces tell. Throws for a choice that its engine gave up: vLLM says `abort` when it shuts down or was told to, OpenRouter `error`. */
 function choiceOf(choice: OpenAiChoice, piece: OpenAiPiece | null | undefined): chat.Choice {
   if (choice.finish_reason === 'abort' || choice.finish_reason === 'error') throw cutFailure();
-  const { role, content, reasoning_content, reasoning, tool_calls, refusal } = piece ?? {};
+  const { role, content, reasoning_content, reasoning, refusal } = piece ?? {};
   return {
     index: choice.index ?? 0,
     role: text(role),
     content: text(content),
     reasoning: text(reasoning_content ?? reasoning),
-    toolCallsJson: Array.isArray(tool_calls) && tool_calls.length > 0 ? JSON.stringify(tool_calls) : '',
+    toolCallsJson: '',
     refusal: text(refusal),
     logprobsJson: choice.logprobs == null ? '' : JSON.stringify(choice.logprobs),
     finishReason: text(choice.finish_reason),

@@ -1,22 +1,32 @@
+import type { Account } from './account.ts';
 import { frameFailure, malformedFailure } from './engine-errors.ts';
+import { readOpenAiList } from './model-lists.ts';
 import { OpenAiStream, OpenAiWhole, usageOf } from './openai-answer.ts';
 import { chatBody, type BodyStyle } from './openai-request.ts';
+import { ownFields } from './parameters.ts';
 import type { EmbedAnswer, ProviderAdapter } from './provider.ts';
 
 /**
  * vLLM, OpenRouter, OpenAI and whatever speaks as they do. `maxTokensField`: OpenAI itself refuses `max_tokens` for its
  * newer models; the others do not all know `max_completion_tokens`. `countsEachChunk`: vLLM alone is known to.
  */
-export function openAiCompatible(style: BodyStyle): ProviderAdapter {
+export function openAiCompatible(style: Partial<BodyStyle> = {}): ProviderAdapter {
+  const bodyStyle: BodyStyle = { maxTokensField: 'max_tokens', countsEachChunk: false, own: ownFields, ...style };
   return {
     generatePath: '/chat/completions',
     embedPath: '/embeddings',
+    list: { path: '/models', read: readOpenAiList },
     basePath: (pathname) => pathname,
-    generateBody: (model, request) => chatBody(model, request, style),
-    answer: (stream) => (stream ? new OpenAiStream() : new OpenAiWhole()),
+    credentials: bearer,
+    generateBody: (model, request, account) => chatBody(model, request, bodyStyle, account.body),
+    answer: (stream, redact) => (stream ? new OpenAiStream(redact) : new OpenAiWhole(redact)),
     embedBody: (model, inputs) => JSON.stringify({ model, input: inputs, encoding_format: 'float' }),
     embeddings: readEmbeddings,
   };
+}
+
+export function bearer(_account: Account, key: string | undefined): string[] {
+  return key === undefined ? [] : ['authorization', `Bearer ${key}`];
 }
 
 interface EmbeddingsBody {
@@ -27,7 +37,7 @@ interface EmbeddingsBody {
 
 function readEmbeddings(text: string, inputs: readonly string[]): EmbedAnswer {
   const body = parse(text);
-  if (body.error != null) throw frameFailure(body.error);
+  if (body.error != null) throw frameFailure(body.error, unsaid);
   if (!Array.isArray(body.data) || body.data.length !== inputs.length)
     throw malformedFailure('another number of embeddings');
   const vectors = new Array<number[]>(inputs.length);
@@ -38,6 +48,9 @@ function readEmbeddings(text: string, inputs: readonly string[]): EmbedAnswer {
   if (vectors.includes(undefined as never)) throw malformedFailure('embeddings with wrong positions');
   return { vectors, usage: body.usage ? usageOf(body.usage) : undefined };
 }
+
+/** Where no key is at hand to look for in what was said. */
+export const unsaid = (): string => 'The engine refused the request.';
 
 function parse(text: string): EmbeddingsBody {
   try {

@@ -1,14 +1,21 @@
 import type { chat, router } from '@flotilla/contracts';
-import { furtherFields } from './parameters.ts';
+import { furtherFields, type FieldNames, type FurtherFields } from './parameters.ts';
 
 export interface BodyStyle {
   readonly maxTokensField: 'max_tokens' | 'max_completion_tokens';
   /** Asks a stream to say in each chunk what was used so far, so that one that is cut is billed by what the engine counted. */
   readonly countsEachChunk: boolean;
+  /** Fields that no client sets. */
+  readonly own: FieldNames;
 }
 
-/** The body of `POST /chat/completions`. Texts that are JSON already are spliced in as they are. */
-export function chatBody(model: string, request: router.GenerateRequest, style: BodyStyle): string {
+/** The body of `POST /chat/completions`. Texts that are JSON already are spliced in as they are. `more`: what the provider's entry adds. */
+export function chatBody(
+  model: string,
+  request: router.GenerateRequest,
+  style: BodyStyle,
+  more: FurtherFields | undefined,
+): string {
   let body = `{"model":${JSON.stringify(model)},"messages":[`;
   for (let i = 0; i < request.messages.length; i += 1) {
     if (i > 0) body += ',';
@@ -19,7 +26,8 @@ export function chatBody(model: string, request: router.GenerateRequest, style: 
     body += '],"stream":true,"stream_options":{"include_usage":true,"continuous_usage_stats":true}';
   else body += '],"stream":true,"stream_options":{"include_usage":true}';
   if (request.maxTokens > 0) body += `,"${style.maxTokensField}":${request.maxTokens}`;
-  const further = furtherFields(request.parametersJson);
+  const asked = furtherFields(request.parametersJson, style.own);
+  const further = more ? more.over(asked) : asked;
   return further === '' ? `${body}}` : `${body},${further}}`;
 }
 

@@ -1,18 +1,44 @@
 import type { chat, common, router } from '@flotilla/contracts';
 import type { FlotillaError } from '@flotilla/kernel';
+import type { Account } from './account.ts';
+import type { Asked, EngineCall, Receiver, Wire } from './exchange.ts';
 
-/** Builds what an engine of one kind is asked and reads what it answers. It knows no address: the engine client has that from the target. */
+/**
+ * Builds what an engine of one kind is asked and reads what it answers. It knows no address and makes no connection: the
+ * engine client has the one from the target and alone makes the other.
+ */
 export interface ProviderAdapter {
   /** Below the endpoint's base URL. */
   readonly generatePath: string;
   readonly embedPath: string;
+  /** Whether it goes on with an answer that stands as the last message, when `continue_final_message` says so. */
+  readonly continues?: boolean;
+  /** What it offers; absent: it does not say. */
+  readonly list?: ModelList;
   /** The base URL as this kind means it, e.g. without /v1 for Ollama. */
   basePath(pathname: string): string;
-  generateBody(model: string, request: router.GenerateRequest): string;
-  answer(stream: boolean): AnswerDecoder;
+  /** The headers that say who asks, names and values in turn. */
+  credentials(account: Account, key: string | undefined): string[];
+  /** Throws a FlotillaError for what engines of this kind cannot be asked: `capability_mismatch` when those of another may. */
+  generateBody(model: string, request: router.GenerateRequest, account: Account): string;
+  /** `redact` takes the provider's key out of what an engine says. */
+  answer(stream: boolean, redact: Redact): AnswerDecoder;
   embedBody(model: string, inputs: readonly string[]): string;
   /** Reads a whole embeddings response. Throws an EngineFailure. */
   embeddings(text: string, inputs: readonly string[]): EmbedAnswer;
+  /** Where an answer takes several requests; absent: it is one POST to the path. */
+  converse?(wire: Wire, asked: Asked, account: Account, receiver: Receiver): EngineCall;
+}
+
+export type Redact = (text: string) => string;
+
+export interface ModelList {
+  /** Of a GET, below the endpoint's base URL. */
+  readonly path: string;
+  /** Asking for it may start a machine that is paid for: it is asked for on demand only. */
+  readonly wakes?: boolean;
+  /** Undefined: not such a list. */
+  read(body: unknown): router.OfferedModel[] | undefined;
 }
 
 /** Reads one answer. Every method may throw an EngineFailure. */

@@ -1,5 +1,8 @@
+import { chat, type router } from '@flotilla/contracts';
+import type { PersonaConfig } from '@flotilla/kernel';
 import type { Endpoint } from '../endpoints/endpoint.ts';
-import type { ProviderAdapter } from './provider.ts';
+import type { Account } from './account.ts';
+import type { AnswerDecoder, ProviderAdapter } from './provider.ts';
 
 /** Limits of time, in milliseconds. */
 export interface TimeLimits {
@@ -14,8 +17,9 @@ export interface TargetParts {
   readonly adapter: ProviderAdapter;
   /** The model as the engine calls it. */
   readonly model: string;
-  readonly key: string | undefined;
-  readonly limits: TimeLimits;
+  readonly account: Account;
+  /** Whom the model speaks as. */
+  readonly persona?: PersonaConfig | undefined;
 }
 
 /**
@@ -26,28 +30,50 @@ export class Target {
   readonly endpoint: Endpoint;
   readonly adapter: ProviderAdapter;
   readonly model: string;
-  readonly limits: TimeLimits;
-  readonly #key: string | undefined;
+  readonly account: Account;
+  readonly persona: PersonaConfig | undefined;
 
-  constructor({ endpoint, adapter, model, key, limits }: TargetParts) {
+  constructor({ endpoint, adapter, model, account, persona }: TargetParts) {
     this.endpoint = endpoint;
     this.adapter = adapter;
     this.model = model;
-    this.limits = limits;
-    this.#key = key;
+    this.account = account;
+    this.persona = persona;
+  }
+
+  get limits(): TimeLimits {
+    return this.account.limits;
   }
 
   /** Header names and values in turn, as undici takes them. */
   headers(requestId: string): string[] {
-    const headers = ['content-type', 'application/json'];
-    if (this.#key !== undefined) headers.push('authorization', `Bearer ${this.#key}`);
+    const headers = this.account.headers(this.adapter);
+    headers.push('content-type', 'application/json');
     if (/^[\x21-\x7e]{1,128}$/.test(requestId)) headers.push('x-request-id', requestId);
     return headers;
   }
 
+  /** The request as the engine is asked it. */
+  asked(request: router.GenerateRequest): router.GenerateRequest {
+    if (!this.persona) return request;
+    return { ...request, messages: spokenAs(this.persona.system_prompt, request.messages) };
+  }
+
+  answer(stream: boolean): AnswerDecoder {
+    return this.adapter.answer(stream, (text) => this.redact(text));
+  }
+
   /** The text without the provider's key, or what engines show of it. */
   redact(text: string): string {
-    const plain = this.#key ? text.replaceAll(this.#key, '…') : text;
-    return plain.replaceAll(/\b(sk|rk|key)-[\w*.-]{6,}/g, '…');
+    return this.account.redact(text);
   }
+}
+
+/** One system message, not two: many chat templates take the first only, or refuse a second. */
+function spokenAs(prompt: string, messages: readonly chat.Message[]): chat.Message[] {
+  const [first, ...others] = messages;
+  if (first && first.partsJson === '' && (first.role === 'system' || first.role === 'developer')) {
+    return [{ ...first, content: `${prompt}\n\n${first.content}` }, ...others];
+  }
+  return [chat.Message.fromPartial({ role: 'system', content: prompt }), ...messages];
 }
