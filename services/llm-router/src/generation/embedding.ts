@@ -1,6 +1,7 @@
 import type { router } from '@flotilla/contracts';
-import { FlotillaError, toFlotillaError } from '@flotilla/kernel';
+import { FlotillaError, sleep, toFlotillaError } from '@flotilla/kernel';
 import type { Engines, Running } from './engines.ts';
+import { Attempts } from './failover.ts';
 import { metricsOf } from './metrics.ts';
 import { lateFailure } from '../providers/engine-errors.ts';
 import type { EngineCall, Receiver } from '../providers/exchange.ts';
@@ -50,10 +51,12 @@ async function embedBatchOnce(
   requestId: string,
   signal: AbortSignal,
 ): Promise<EmbedAnswer> {
-  const attempts = engines.attempts(resolution, requestId);
+  const attempts = new Attempts(engines, resolution, requestId);
   const startedAt = engines.clock.monotonic();
   for (;;) {
     const target = attempts.next();
+    const pause = attempts.pauseBefore(target);
+    if (pause > 0) await sleep(engines.clock, pause, signal).catch(() => undefined);
     const metrics = metricsOf(
       'embeddings',
       resolution.listed ? resolution.name : 'other',
@@ -65,18 +68,21 @@ async function embedBatchOnce(
         await new EmbedCall(engines, target, inputs, requestId, signal).result,
         inputs,
       );
+      attempts.ended(target, 'answered');
       metrics.duration.record((engines.clock.monotonic() - startedAt) / 1_000);
       if (answer.usage) metrics.inputTokens.record(answer.usage.promptTokens);
       return answer;
     } catch (error) {
-      if (!(error instanceof EngineFailure)) throw error;
+      if (!(error instanceof EngineFailure)) {
+        attempts.ended(target, 'cancelled');
+        throw error;
+      }
       if (!attempts.failed(target, error)) {
         metrics.failed((engines.clock.monotonic() - startedAt) / 1_000, error.error.code);
         throw error.error;
       }
     } finally {
       metrics.inFlight.add(-1);
-      attempts.left(target);
     }
   }
 }

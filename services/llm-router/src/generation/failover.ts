@@ -1,40 +1,70 @@
-import { FlotillaError, type Clock } from '@flotilla/kernel';
+import type { router } from '@flotilla/contracts';
+import { FlotillaError } from '@flotilla/kernel';
 import { logger } from '@flotilla/telemetry';
-import type { RouterConfig } from '../config.ts';
-import type { EndpointPicker } from '../picking/endpoint-picker.ts';
-import { failovers } from './metrics.ts';
-import type { EngineFailure } from '../providers/provider.ts';
-import type { Resolution } from '../registry/registry.ts';
+import type { Engines } from './engines.ts';
+import { failovers, refusedRetries } from './metrics.ts';
+import type { Outcome } from '../picking/outcome.ts';
+import { EngineFailure } from '../providers/provider.ts';
+import type { Resolution, Route } from '../registry/registry.ts';
 import type { Target } from '../providers/target.ts';
 
 const log = logger('llm-router');
 
+/** Statuses by which an engine says something of the request or of its own room, not that it is broken. */
+const wellSaid: readonly unknown[] = [404, 429];
+
 /** The engines tried for one request, until one delivers: bounded, and each at most once (see `stale`). */
 export class Attempts {
-  readonly #resolution: Resolution;
+  readonly #engines: Engines;
+  #resolution: Resolution;
+  readonly #request: router.GenerateRequest | undefined;
   readonly #requestId: string;
-  readonly #picker: EndpointPicker;
-  readonly #clock: Clock;
-  readonly #config: RouterConfig;
   readonly #tried: Target[] = [];
   #last: EngineFailure | undefined;
   #again: Target | undefined;
 
-  constructor(resolution: Resolution, requestId: string, picker: EndpointPicker, clock: Clock, config: RouterConfig) {
+  constructor(engines: Engines, resolution: Resolution, requestId: string, request?: router.GenerateRequest) {
+    this.#engines = engines;
     this.#resolution = resolution;
+    this.#request = request;
     this.#requestId = requestId;
-    this.#picker = picker;
-    this.#clock = clock;
-    this.#config = config;
+    engines.retries.request();
+    if (request) engines.hedges.request();
   }
 
-  /** The next engine to try; it counts as in flight until `left`. Throws why there is none. */
+  /** The next engine to try; it counts as in flight until it failed or `ended`. Throws why there is none. */
   next(): Target {
-    const target = this.#tried.length < this.#config.maxAttempts ? this.#choose() : undefined;
+    const room = this.#tried.length < this.#engines.config.maxAttempts;
+    const target = room ? this.#choose(this.#resolution) : undefined;
     if (!target) throw this.#last?.error ?? this.#unavailable();
-    this.#tried.push(target);
-    target.endpoint.inFlight += 1;
-    return target;
+    if (this.#last && !this.#engines.retries.take(this.#engines.underWay)) {
+      refusedRetries.add(1);
+      throw this.#last.error;
+    }
+    return this.#began(target);
+  }
+
+  /** A second engine while the first one is silent, if there is one that `may` be asked. */
+  hedge(may: (target: Target) => boolean): Target | undefined {
+    const { config, hedges } = this.#engines;
+    if (this.#tried.length >= config.maxAttempts) return undefined;
+    const target = this.#pick(only(this.#resolution, may));
+    return target && hedges.take() ? this.#began(target) : undefined;
+  }
+
+  /** An engine that `may` go on with an answer whose engine failed. */
+  successor(may: (target: Target, route: Route) => boolean): Target | undefined {
+    const target = this.#pick(only(this.#resolution, may));
+    if (!target) return undefined;
+    if (this.#engines.retries.take(this.#engines.underWay)) return this.#began(target);
+    refusedRetries.add(1);
+    return undefined;
+  }
+
+  /** Milliseconds to wait before this engine is asked: none, unless it is asked again. */
+  pauseBefore(target: Target): number {
+    if (this.#tried.indexOf(target) === this.#tried.lastIndexOf(target)) return 0;
+    return this.#engines.random.next() * this.#engines.config.retryBackoffMs;
   }
 
   /** Engines tried so far. */
@@ -42,45 +72,106 @@ export class Attempts {
     return this.#tried.length;
   }
 
-  left(target: Target): void {
-    target.endpoint.inFlight -= 1;
+  /** Which route of the model leads to it. */
+  routeOf(target: Target): Route | undefined {
+    const { routes, fallbacks } = this.#resolution;
+    return [...routes, ...fallbacks].find((route) => route.targets.includes(target));
   }
 
-  /** Takes note of a failure before the first token. True: another try is worth it. */
-  failed(target: Target, failure: EngineFailure): boolean {
-    const { endpoint } = target;
+  /** Takes note of how a try ended that did not fail before its first token. Once for each target. */
+  ended(target: Target, outcome: Outcome): void {
+    this.#engines.picker.ended(target, outcome);
+  }
+
+  /** Takes note of a failure, before the first token or after it (`begun`). True: another try is worth it. */
+  failed(target: Target, failure: EngineFailure, begun = false): boolean {
     const first = !this.#last;
-    // A reset once may be chance; twice in one request it is the engine.
-    if (failure.unreachable || (failure.stale && this.#again === target)) {
-      endpoint.unreachable(this.#clock.monotonic(), this.#config.ejectBaseMs, this.#config.ejectMaxMs);
-    } else if (failure.stale && first) {
-      this.#again = target;
-    }
     this.#last = failure;
-    if (failure.failover) {
-      failovers.add(1, { 'error.type': failure.error.code });
+    this.ended(target, this.#outcome(target, failure));
+    if (failure.stale && first) this.#again = target;
+    const { code, details } = failure.error;
+    if (code === 'overloaded' && details.retryAfterMs !== undefined) {
+      this.#engines.pauses.pause(target, details.retryAfterMs);
+    }
+    const goesOn = !begun && (failure.failover || this.#widens(failure));
+    if (goesOn) {
+      failovers.add(1, { 'error.type': code });
       log.warn('an engine did not answer', {
         request_id: this.#requestId,
-        endpoint: endpoint.facts.id,
-        code: failure.error.code,
+        endpoint: target.endpoint.facts.id,
+        code,
         attempt: this.#tried.length,
       });
     }
-    return failure.failover;
+    return goesOn;
   }
 
-  #choose(): Target | undefined {
-    const other = this.#picker.pick(this.#resolution, this.#tried);
+  /** Takes note of a request that cannot be put to this engine. True: it may be put to another. */
+  refused(target: Target, error: FlotillaError): boolean {
+    this.#last = new EngineFailure(error);
+    this.ended(target, 'cancelled');
+    return error.code === 'capability_mismatch';
+  }
+
+  /** A reset once may be chance; twice in one request it is the engine. */
+  #outcome(target: Target, { failover, unreachable, stale, error }: EngineFailure): Outcome {
+    if (unreachable || (stale && this.#again === target)) return 'unreachable';
+    if (stale) return 'stale';
+    if (error.code === 'deadline_exceeded') return 'failed';
+    return failover && !wellSaid.includes(error.details['engineStatus']) ? 'failed' : 'answered';
+  }
+
+  /** A prompt that is too long for one model goes to those with more room, and only to them. */
+  #widens({ error }: EngineFailure): boolean {
+    const { contextFallbacks = [] } = this.#resolution;
+    if (error.code !== 'context_length_exceeded' || contextFallbacks.length === 0) return false;
+    this.#resolution = { ...this.#resolution, routes: [], fallbacks: contextFallbacks, contextFallbacks: [] };
+    return true;
+  }
+
+  #choose(resolution: Resolution): Target | undefined {
+    const other = this.#pick(resolution);
     if (other) return other;
     const again = this.#again;
     return again && this.#tried.indexOf(again) === this.#tried.lastIndexOf(again) ? again : undefined;
   }
 
-  #unavailable(): FlotillaError {
-    const routes = [...this.#resolution.routes, ...this.#resolution.fallbacks];
-    const full = routes.some((route) => route.targets.some((target) => target.endpoint.facts.ready));
-    return full
-      ? new FlotillaError('overloaded', 'Every engine of this model has all it can take. Try again in a moment.')
-      : new FlotillaError('engine_unavailable');
+  /** Passes over those that asked for a pause. */
+  #pick(resolution: Resolution): Target | undefined {
+    const { picker, pauses } = this.#engines;
+    let passed = this.#tried;
+    for (;;) {
+      const target = picker.pick(resolution, passed, this.#request);
+      if (!target || pauses.left(target) === 0) return target;
+      passed = [...passed, target];
+    }
   }
+
+  #began(target: Target): Target {
+    this.#tried.push(target);
+    this.#engines.picker.began(target, this.#request);
+    return target;
+  }
+
+  #unavailable(): FlotillaError {
+    const { routes, fallbacks } = this.#resolution;
+    const ready = [...routes, ...fallbacks].flatMap(({ targets }) =>
+      targets.filter(({ endpoint }) => endpoint.facts.ready),
+    );
+    if (ready.length === 0) return new FlotillaError('engine_unavailable');
+    const pauses = ready.map((target) => this.#engines.pauses.left(target));
+    const retryAfterMs = Math.ceil(Math.min(...pauses));
+    return new FlotillaError(
+      'overloaded',
+      'Every engine of this model has all it can take. Try again in a moment.',
+      retryAfterMs > 0 ? { details: { retryAfterMs } } : {},
+    );
+  }
+}
+
+/** The same, with no targets but those that may be asked. */
+function only(resolution: Resolution, may: (target: Target, route: Route) => boolean): Resolution {
+  const some = (routes: readonly Route[]) =>
+    routes.map((route) => ({ ...route, targets: route.targets.filter((target) => may(target, route)) }));
+  return { ...resolution, routes: some(resolution.routes), fallbacks: some(resolution.fallbacks) };
 }

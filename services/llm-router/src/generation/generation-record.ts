@@ -3,56 +3,80 @@ import type { FlotillaError } from '@flotilla/kernel';
 import { endSpan, recordsSpans, startSpan, traceparent, withSpan, type Span } from '@flotilla/telemetry';
 import type { EndpointFacts } from '../endpoints/endpoint.ts';
 import { metricsOf, type ModelMetrics } from './metrics.ts';
-import type { Resolution } from '../registry/registry.ts';
+import type { Plan } from './plan.ts';
+
+/** How an answer ended, for those who compare. */
+export interface AnswerOutcome {
+  /** Undefined: it ended well. */
+  readonly error: FlotillaError | undefined;
+  /** From the request to the first token of a stream, in milliseconds. */
+  readonly firstTokenMs: number | undefined;
+  readonly usage: common.Usage | undefined;
+  /** Engines asked. */
+  readonly attempts: number;
+}
 
 /** What metrics and the trace tell of one Generate call. Times are the clock's monotonic milliseconds. */
 export class GenerationRecord {
-  readonly #resolution: Resolution;
-  readonly #stream: boolean;
+  readonly #plan: Plan;
   readonly #startedAt: number;
+  readonly #told: ((plan: Plan, outcome: AnswerOutcome) => void) | undefined;
   #span: Span | undefined;
+  /** Of the engine that answers, or was asked last. */
   #metrics: ModelMetrics | undefined;
-  #firstTokenAt = 0;
+  #firstTokenAt: number | undefined;
+  #attempts = 0;
   /** The W3C trace context that engines are given; undefined outside of any trace. */
   #parent: string | undefined;
 
-  constructor(resolution: Resolution, stream: boolean, startedAt: number) {
-    this.#resolution = resolution;
-    this.#stream = stream;
+  constructor(plan: Plan, startedAt: number, told: ((plan: Plan, outcome: AnswerOutcome) => void) | undefined) {
+    this.#plan = plan;
     this.#startedAt = startedAt;
+    this.#told = told;
   }
 
   /** Call it where the caller's trace is the active one. */
   begin(): void {
     if (recordsSpans()) {
-      const { name } = this.#resolution;
-      const attributes = { 'gen_ai.operation.name': 'chat', 'gen_ai.request.model': name };
-      this.#span = startSpan(`chat ${name}`, attributes, { kind: 'client' });
+      const { resolution, routing } = this.#plan;
+      const attributes = { 'gen_ai.operation.name': 'chat', 'gen_ai.request.model': resolution.name };
+      this.#span = startSpan(`chat ${resolution.name}`, attributes, { kind: 'client' });
+      if (routing.experiment !== '') {
+        this.#span.setAttributes({ 'flotilla.experiment': routing.experiment, 'flotilla.arm': routing.arm });
+      }
     }
     this.#parent = this.#span ? withSpan(this.#span, traceparent) : traceparent();
   }
 
   /** An engine is tried. Adds the trace to its headers. */
-  attempt({ provider, id }: EndpointFacts, model: string, headers: string[]): void {
+  attempt({ provider, id }: EndpointFacts, model: string, headers: string[]): ModelMetrics {
+    const { resolution } = this.#plan;
     // A name that only the client gave becomes no label.
-    this.#metrics = metricsOf('chat', this.#resolution.listed ? this.#resolution.name : 'other', provider);
-    this.#metrics.inFlight.add(1);
+    const metrics = metricsOf('chat', resolution.listed ? resolution.name : 'other', provider);
+    metrics.inFlight.add(1);
+    this.#metrics = metrics;
+    this.#attempts += 1;
     this.#span?.setAttributes({
       'gen_ai.provider.name': provider,
       'gen_ai.response.model': model,
       'flotilla.endpoint': id,
+      'flotilla.attempts': this.#attempts,
     });
     if (this.#parent !== undefined) headers.push('traceparent', this.#parent);
+    return metrics;
   }
 
-  attemptEnded(): void {
-    this.#metrics?.inFlight.add(-1);
+  /** Something happened on the way, for the trace. */
+  note(event: string): void {
+    this.#span?.addEvent(event);
   }
 
-  firstToken(now: number): void {
+  /** The engine of these metrics answers. */
+  firstToken(metrics: ModelMetrics, now: number): void {
+    this.#metrics = metrics;
     this.#firstTokenAt = now;
-    if (!this.#stream) return;
-    this.#metrics!.firstToken.record((now - this.#startedAt) / 1_000);
+    if (!this.#plan.request.stream) return;
+    metrics.firstToken.record((now - this.#startedAt) / 1_000);
     this.#span?.addEvent('first_token');
   }
 
@@ -61,9 +85,10 @@ export class GenerationRecord {
     metrics.duration.record((now - this.#startedAt) / 1_000);
     metrics.inputTokens.record(usage.promptTokens);
     metrics.outputTokens.record(usage.completionTokens);
-    if (this.#stream && usage.completionTokens > 1) {
-      metrics.perToken.record((now - this.#firstTokenAt) / 1_000 / (usage.completionTokens - 1));
+    if (this.#plan.request.stream && usage.completionTokens > 1) {
+      metrics.perToken.record((now - this.#firstTokenAt!) / 1_000 / (usage.completionTokens - 1));
     }
+    this.#tell(undefined, usage);
     if (!this.#span) return;
     this.#span.setAttributes({
       'gen_ai.usage.input_tokens': usage.promptTokens,
@@ -74,6 +99,13 @@ export class GenerationRecord {
 
   failed(error: FlotillaError, now: number): void {
     this.#metrics?.failed((now - this.#startedAt) / 1_000, error.code);
+    this.#tell(error, undefined);
     if (this.#span) endSpan(this.#span, error);
+  }
+
+  #tell(error: FlotillaError | undefined, usage: common.Usage | undefined): void {
+    const { stream } = this.#plan.request;
+    const firstTokenMs = stream && this.#firstTokenAt !== undefined ? this.#firstTokenAt - this.#startedAt : undefined;
+    this.#told?.(this.#plan, { error, firstTokenMs, usage, attempts: this.#attempts });
   }
 }

@@ -378,12 +378,12 @@ describe('an engine that fails before its first token', () => {
     await until(() => fake.seen[0]!.aborted);
   });
 
-  it('is never asked for the same twice once a token was delivered', async () => {
+  it('is never asked for the same twice once a token was delivered and nobody may go on', async () => {
     const cut: Script = (response, seen) => {
       begins(response, seen);
       setImmediate(() => response.destroy());
     };
-    const [router, first, second] = await over([cut, cut]);
+    const [router, first, second] = await over([cut, cut], { continueAnswers: 0 });
     expect(kinds(await router.generate())).toContain('failure');
     expect(first.seen.length + second.seen.length).toBe(1);
   });

@@ -1,30 +1,28 @@
-import type { chat, router } from '@flotilla/contracts';
-import { FlotillaError, toFlotillaError } from '@flotilla/kernel';
+import type { chat, common, router } from '@flotilla/contracts';
+import { FlotillaError, toFlotillaError, type Timer } from '@flotilla/kernel';
+import { Attempt, type Continuing, type Trier } from './attempt.ts';
+import { Continuation } from './continuation.ts';
 import type { Engines, Running } from './engines.ts';
-import type { Attempts } from './failover.ts';
+import { EventQueue, ended, type Event, type Result } from './event-queue.ts';
+import { Attempts } from './failover.ts';
 import { GenerationRecord } from './generation-record.ts';
-import { lateFailure, malformedFailure } from '../providers/engine-errors.ts';
-import type { EngineCall, Receiver } from '../providers/exchange.ts';
-import { EngineFailure, type AnswerDecoder } from '../providers/provider.ts';
+import { mayHedge } from './hedging.ts';
+import { hedges } from './metrics.ts';
 import type { Plan } from './plan.ts';
+import { lateFailure } from '../providers/engine-errors.ts';
+import type { EngineFailure } from '../providers/provider.ts';
 import type { Target } from '../providers/target.ts';
-import { estimatedUsage, pieceLength, promptLength } from './usage.ts';
+import { pieceLength } from './usage.ts';
 import type { Watched } from './watchdog.ts';
 
-type Event = router.GenerateEvent;
-type Result = IteratorResult<Event, undefined>;
-
-/** Bytes read from an engine that the caller has not taken yet, before reading stops until it does. */
-const maxUnreadBytes = 64 << 10;
-const ended: Result = { done: true, value: undefined };
-
 /**
- * One Generate call: tries engines until one delivers a token, then passes on what it sends. Written as an iterator by
- * hand: a token costs one promise, and `return` aborts the engine at once, also while `next` waits.
+ * One Generate call: tries engines until one delivers a token, then passes on what it sends; where its engine fails and
+ * another one can honestly go on, that one does. Written as an iterator by hand: `return` aborts the engine at once, also
+ * while `next` waits.
  *
  * What came since the caller last asked goes out as one event, so a slow caller gets fewer and larger ones.
  */
-export class Generation implements AsyncIterableIterator<Event, undefined>, Receiver, Running, Watched {
+export class Generation implements AsyncIterableIterator<Event, undefined>, Trier, Running, Watched {
   readonly #engines: Engines;
   readonly #plan: Plan;
   readonly #request: router.GenerateRequest;
@@ -32,25 +30,20 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
   readonly #signal: AbortSignal;
   readonly #startedAt: number;
   readonly #record: GenerationRecord;
+  readonly #queue = new EventQueue();
+  readonly #continuation: Continuation;
   #phase: 'new' | 'trying' | 'answering' | 'over' = 'new';
 
-  #target: Target | undefined;
-  #call: EngineCall | undefined;
-  #decoder: AnswerDecoder | undefined;
-  #attemptedAt = 0;
-  #readAt = 0;
-  #answerLength = 0;
-
-  /** Events before the choices: who answers, and notices of failovers. */
-  #head: Event[] = [];
-  #notices: Event[] = [];
-  #choices: chat.Choice[] = [];
-  #unreadBytes = 0;
-  #paused = false;
-  #tail: Event | undefined;
-  #error: FlotillaError | undefined;
-  #resolve: ((result: Result) => void) | undefined;
-  #reject: ((error: FlotillaError) => void) | undefined;
+  /** Engines that are asked now: one; two where it is hedged; none in the pause before one is asked again. */
+  readonly #tries: Attempt[] = [];
+  /** Before an engine is asked again. */
+  #pause: { readonly target: Target; readonly timer: Timer } | undefined;
+  /** The second of two. */
+  #hedge: Attempt | undefined;
+  /** Of the engine asked last. */
+  #totalMs = Infinity;
+  #toldAt: number;
+  #notices: Event[];
 
   constructor(engines: Engines, plan: Plan, signal: AbortSignal) {
     const { request, resolution } = plan;
@@ -58,9 +51,11 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
     this.#plan = plan;
     this.#request = request;
     this.#signal = signal;
-    this.#attempts = engines.attempts(resolution, request.caller?.requestId ?? '');
-    this.#startedAt = engines.clock.monotonic();
-    this.#record = new GenerationRecord(resolution, request.stream, this.#startedAt);
+    this.#attempts = new Attempts(engines, resolution, request.caller?.requestId ?? '', request);
+    this.#startedAt = this.#toldAt = engines.clock.monotonic();
+    this.#record = new GenerationRecord(plan, this.#startedAt, engines.onOutcome);
+    this.#continuation = new Continuation(engines, request, this.#attempts);
+    this.#notices = (plan.notices ?? []).map((value) => ({ event: { $case: 'notice', value } }));
   }
 
   [Symbol.asyncIterator](): this {
@@ -69,22 +64,12 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
 
   next(): Promise<Result> {
     if (this.#phase === 'new') this.#begin();
-    const event = this.#take();
-    if (event) return Promise.resolve({ done: false, value: event });
-    if (this.#phase === 'over') {
-      const error = this.#error;
-      this.#error = undefined;
-      return error ? Promise.reject(error) : Promise.resolve(ended);
-    }
-    return new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
+    return this.#queue.next();
   }
 
   return(): Promise<Result> {
     this.#cancel(new FlotillaError('cancelled'));
-    this.#error = undefined;
+    this.#queue.forgive();
     return Promise.resolve(ended);
   }
 
@@ -98,51 +83,43 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
   }
 
   check(now: number): void {
-    const { totalTimeoutMs, firstTokenTimeoutMs, idleTimeoutMs } = this.#target!.limits;
-    if (now - this.#startedAt > totalTimeoutMs) {
-      this.#broke(lateFailure(`The answer was not complete within ${totalTimeoutMs / 1_000} s.`, false));
-    } else if (!this.#request.stream || this.#paused) {
-      return;
-    } else if (this.#phase === 'trying') {
-      if (now - this.#attemptedAt <= firstTokenTimeoutMs) return;
-      this.#broke(lateFailure(`The engine sent no token within ${firstTokenTimeoutMs / 1_000} s.`, true));
-    } else if (now - this.#readAt > idleTimeoutMs) {
-      this.#broke(lateFailure(`The engine sent nothing for ${idleTimeoutMs / 1_000} s.`, false));
+    if (now - this.#startedAt > this.#totalMs) return this.#tooLate();
+    for (let i = this.#tries.length - 1; i >= 0; i -= 1) {
+      const attempt = this.#tries[i];
+      const failure = attempt?.late(now);
+      if (failure) attempt!.fail(failure);
     }
+    if (this.#phase === 'trying') this.#hedgeIfLate(now);
+    this.#tellOfWaiting(now);
   }
 
-  data(bytes: Buffer): void {
-    const decoder = this.#decoder!;
-    const choices = this.#choices;
-    const before = choices.length;
-    try {
-      decoder.write(bytes, choices);
-    } catch (error) {
-      // What stood before the error in the same read was said, and goes out first.
-      this.#count(before);
-      this.#broke(asFailure(error));
-      return;
+  came(attempt: Attempt, from: number, bytes: number): void {
+    // A role alone is no token yet: until there is one another engine can take over.
+    if (!attempt.begun) {
+      if (!says(attempt.choices, from)) return;
+      this.#firstToken(attempt);
     }
-    this.#count(before);
-    if (decoder.done) this.#finish();
-    else if (choices.length > before) this.#read(bytes.length);
+    this.#continuation.said.add(attempt.choices, from);
+    if (this.#queue.awaited) this.#queue.deliver();
+    else attempt.unread(bytes);
   }
 
-  end(): void {
-    const before = this.#choices.length;
-    try {
-      this.#decoder!.end(this.#choices);
-    } catch (error) {
-      this.#count(before);
-      this.#broke(asFailure(error));
-      return;
+  completed(attempt: Attempt): void {
+    // An engine that ended well without a word still answered.
+    if (!attempt.begun) {
+      attempt.readAt = this.#engines.clock.monotonic();
+      this.#firstToken(attempt);
     }
-    this.#count(before);
-    this.#finish();
+    this.#left(attempt);
+    this.#attempts.ended(attempt.target, 'answered');
+    this.#finish(this.#continuation.usage(attempt), attempt.readAt);
   }
 
-  fail(failure: EngineFailure): void {
-    this.#broke(failure);
+  broke(attempt: Attempt, failure: EngineFailure): void {
+    this.#left(attempt);
+    const again = this.#attempts.failed(attempt.target, failure, this.#phase === 'answering');
+    if (this.#phase === 'answering') this.#goOn(attempt, failure);
+    else if (this.#tries.length === 0) this.#tryAnother(again, failure.error);
   }
 
   #begin(): void {
@@ -152,170 +129,192 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Rece
     this.#engines.enter(this);
     this.#engines.watchdog.add(this);
     this.#record.begin();
-    this.#attempt();
+    this.#try();
   }
 
-  #attempt(): void {
+  #try(): void {
+    let target: Target;
     try {
-      const target = this.#attempts.next();
-      this.#target = target;
-      const { endpoint, adapter } = target;
-      const headers = target.headers(this.#request.caller?.requestId ?? '');
-      this.#record.attempt(endpoint.facts, target.model, headers);
-      this.#decoder = adapter.answer(this.#request.stream);
-      this.#attemptedAt = this.#engines.clock.monotonic();
-      this.#call = this.#engines.client.generate(target, this.#request, headers, this);
+      target = this.#attempts.next();
     } catch (error) {
-      const refusal = toFlotillaError(error);
-      // What this engine cannot do another may.
-      if (refusal.code === 'capability_mismatch') this.#broke(new EngineFailure(refusal, { failover: true }));
-      else this.#over(refusal);
+      return this.#over(toFlotillaError(error));
     }
+    const ms = this.#attempts.pauseBefore(target);
+    if (ms === 0) return void this.#ask(target, this.#request);
+    const timer = this.#engines.clock.after(ms, () => {
+      this.#pause = undefined;
+      this.#ask(target, this.#request);
+    });
+    this.#pause = { target, timer };
   }
 
-  /** Takes note of the pieces from position `from` on; the first one that says something begins the answer. */
-  #count(from: number): void {
-    const choices = this.#choices;
-    let length = 0;
-    for (let i = from; i < choices.length; i += 1) length += pieceLength(choices[i]!);
-    this.#answerLength += length;
-    if (choices.length === from) return;
-    this.#readAt = this.#engines.clock.monotonic();
-    // A role alone is no token yet: until there is one another engine can take over.
-    if (this.#phase === 'trying' && (length > 0 || choices.some((choice) => choice.finishReason !== '')))
-      this.#answer();
+  #tryAnother(again: boolean, error: FlotillaError): void {
+    if (!again) return this.#over(error);
+    const message = 'An engine did not answer; the request went on to another one.';
+    this.#notices.push({ event: { $case: 'notice', value: { code: 'failed_over', message } } });
+    this.#try();
   }
 
-  #answer(): void {
+  /** Returns the attempt unless it failed at once. */
+  #ask(target: Target, request: router.GenerateRequest, continuing?: Continuing): Attempt {
+    const headers = target.headers(request.caller?.requestId ?? '');
+    const metrics = this.#record.attempt(target.endpoint.facts, target.model, headers);
+    const attempt = new Attempt(this.#engines, this, target, metrics, request.stream, continuing);
+    this.#totalMs = target.limits.totalTimeoutMs;
+    this.#tries.push(attempt);
+    if (continuing) this.#queue.readFrom(attempt);
+    try {
+      attempt.start(request, headers);
+    } catch (error) {
+      this.#refused(attempt, toFlotillaError(error));
+    }
+    return attempt;
+  }
+
+  /** The request could not be put to this engine. What it cannot do another may. */
+  #refused(attempt: Attempt, error: FlotillaError): void {
+    attempt.abort();
+    this.#left(attempt);
+    const again = this.#attempts.refused(attempt.target, error);
+    if (this.#phase === 'answering') this.#fail(error);
+    else if (this.#tries.length === 0) this.#tryAnother(again, error);
+  }
+
+  #firstToken(attempt: Attempt): void {
+    attempt.begun = true;
+    const { target, readAt } = attempt;
+    const { picker, hedgeDelays, config } = this.#engines;
+    const { name, listed } = this.#plan.resolution;
+    if (this.#request.stream) {
+      picker.firstToken(target, readAt - attempt.startedAt);
+      if (config.hedge !== 'off' && listed) hedgeDelays.firstToken(name, readAt - attempt.startedAt);
+    }
+    if (this.#phase === 'answering') return;
+    if (this.#hedge) hedges.add(1, { first: attempt === this.#hedge ? 'second' : 'first' });
+    for (const other of [...this.#tries]) if (other !== attempt) this.#abort(other);
     this.#phase = 'answering';
-    this.#record.firstToken(this.#readAt);
-    const { id, provider } = this.#target!.endpoint.facts;
+    this.#record.firstToken(attempt.metrics, readAt);
+    const { id, provider } = target.endpoint.facts;
     const value = {
-      model: this.#plan.resolution.name,
+      model: name,
       provider,
       endpoint: id,
-      systemFingerprint: this.#decoder!.systemFingerprint,
+      systemFingerprint: attempt.systemFingerprint,
       routing: { ...this.#plan.routing, attempts: this.#attempts.count },
     };
-    this.#head = [{ event: { $case: 'answerer', value } }, ...this.#notices];
+    this.#queue.readFrom(attempt);
+    this.#queue.push({ event: { $case: 'answerer', value } }, ...this.#notices);
   }
 
-  #read(bytes: number): void {
-    if (this.#phase !== 'answering') return;
-    if (this.#resolve) return this.#deliver();
-    this.#unreadBytes += bytes;
-    if (this.#unreadBytes < maxUnreadBytes || this.#paused) return;
-    this.#paused = true;
-    this.#call!.pause();
-  }
-
-  #take(): Event | undefined {
-    if (this.#head.length > 0) return this.#head.shift();
-    if (this.#choices.length > 0 && this.#phase !== 'trying') {
-      const choices = this.#choices;
-      this.#choices = [];
-      this.#unreadBytes = 0;
-      if (this.#paused) this.#resume();
-      return { event: { $case: 'choices', value: { choices, usage: this.#decoder?.usage } } };
+  /** The engine that answered failed: another one goes on, or the answer ends with an explicit failure. */
+  #goOn(attempt: Attempt, failure: EngineFailure): void {
+    const next = this.#continuation.after(attempt, failure);
+    if (next === undefined) return this.#fail(failure.error);
+    this.#queue.readFrom(undefined);
+    if (next === 'complete') {
+      const choices = [{ ...nothing, finishReason: 'length' }];
+      this.#queue.push({ event: { $case: 'choices', value: { choices, usage: undefined } } });
+      return this.#finish(this.#continuation.usage(attempt), attempt.readAt);
     }
-    const tail = this.#tail;
-    this.#tail = undefined;
-    return tail;
+    this.#record.note('continued');
+    const message = 'The engine failed in the middle of the answer; another one goes on with it.';
+    this.#queue.push({ event: { $case: 'notice', value: { code: 'continued', message } } });
+    this.#queue.deliver();
+    this.#ask(next.target, next.request, next.continuing);
   }
 
-  #resume(): void {
-    this.#paused = false;
-    this.#readAt = this.#engines.clock.monotonic();
-    this.#call?.resume();
+  #hedgeIfLate(now: number): void {
+    const [first] = this.#tries;
+    const { config, hedgeDelays } = this.#engines;
+    if (config.hedge === 'off' || this.#hedge || !first || !this.#request.stream) return;
+    const delay = hedgeDelays.of(this.#plan.resolution.name);
+    if (delay === undefined || now - first.startedAt < delay || !mayHedge(config, first.target)) return;
+    const target = this.#attempts.hedge((other) => mayHedge(config, other));
+    if (target) this.#hedge = this.#ask(target, this.#request);
   }
 
-  /** Gives whoever waits in `next` what there is. */
-  #deliver(): void {
-    const resolve = this.#resolve;
-    if (!resolve) return;
-    const event = this.#take();
-    if (event) {
-      this.#resolve = this.#reject = undefined;
-      resolve({ done: false, value: event });
-    } else if (this.#phase === 'over') {
-      const reject = this.#reject!;
-      const error = this.#error;
-      this.#resolve = this.#reject = this.#error = undefined;
-      if (error) reject(error);
-      else resolve(ended);
-    }
+  #tellOfWaiting(now: number): void {
+    if (!this.#queue.awaited || now - this.#toldAt < this.#engines.config.waitingEveryMs) return;
+    this.#toldAt = now;
+    if (this.#tries.some((attempt) => attempt.begun)) return;
+    this.#queue.push({ event: { $case: 'waiting', value: { reason: 'no token yet' } } });
+    this.#queue.deliver();
   }
 
-  #finish(): void {
-    // An engine that ended well without a word still answered.
-    if (this.#phase === 'trying') {
-      this.#readAt = this.#engines.clock.monotonic();
-      this.#answer();
-    }
-    const usage = this.#decoder!.usage ?? estimatedUsage(promptLength(this.#request.messages), this.#answerLength);
-    this.#record.finished(usage, this.#readAt);
-    this.#tail = { event: { $case: 'finished', value: { usage } } };
-    this.#call!.release();
-    this.#close(undefined);
+  #finish(usage: common.Usage, at: number): void {
+    this.#record.finished(usage, at);
+    this.#end({ event: { $case: 'finished', value: { usage } } }, undefined);
   }
 
-  #broke(failure: EngineFailure): void {
-    this.#call?.abort();
-    if (this.#phase === 'answering') {
-      const { code, message } = failure.error;
-      this.#tail = { event: { $case: 'failure', value: { code, message } } };
-      this.#close(failure.error);
-      return;
-    }
-    const target = this.#target!;
-    if (!this.#attempts.failed(target, failure)) return this.#over(failure.error);
-    this.#leaveTarget();
-    this.#choices = [];
-    this.#answerLength = 0;
-    const message = 'An engine did not answer; the request went on to another one.';
-    this.#notices = [...this.#notices, { event: { $case: 'notice', value: { code: 'failed_over', message } } }];
-    this.#attempt();
+  /** Ends an answer that began. */
+  #fail(error: FlotillaError): void {
+    const { code, message } = error;
+    this.#record.failed(error, this.#engines.clock.monotonic());
+    this.#end({ event: { $case: 'failure', value: { code, message } } }, undefined);
+  }
+
+  /** Ends a request without an answer. */
+  #over(error: FlotillaError): void {
+    this.#record.failed(error, this.#engines.clock.monotonic());
+    this.#queue.clear();
+    this.#end(undefined, error);
   }
 
   #cancel(reason: FlotillaError): void {
-    if (this.#phase === 'over') {
-      this.#head = [];
-      this.#choices = [];
-      this.#tail = undefined;
-      return;
-    }
-    this.#call?.abort();
-    this.#head = [];
+    if (this.#phase === 'over') return this.#queue.clear();
+    this.#abortAll();
     this.#over(reason);
   }
 
-  #over(error: FlotillaError): void {
-    this.#choices = [];
-    this.#error = error;
-    this.#close(error);
+  #tooLate(): void {
+    const { error } = lateFailure(`The answer was not complete within ${this.#totalMs / 1_000} s.`, false);
+    this.#abortAll('failed');
+    if (this.#phase === 'answering') this.#fail(error);
+    else this.#over(error);
   }
 
-  #close(error: FlotillaError | undefined): void {
+  #abortAll(outcome: 'cancelled' | 'failed' = 'cancelled'): void {
+    for (const attempt of [...this.#tries]) this.#abort(attempt, outcome);
+    if (!this.#pause) return;
+    this.#pause.timer.cancel();
+    this.#attempts.ended(this.#pause.target, 'cancelled');
+    this.#pause = undefined;
+  }
+
+  #abort(attempt: Attempt, outcome: 'cancelled' | 'failed' = 'cancelled'): void {
+    attempt.abort();
+    this.#left(attempt);
+    this.#attempts.ended(attempt.target, outcome);
+  }
+
+  #left(attempt: Attempt): void {
+    this.#tries.splice(this.#tries.indexOf(attempt), 1);
+    attempt.metrics.inFlight.add(-1);
+  }
+
+  #end(tail: Event | undefined, error: FlotillaError | undefined): void {
     this.#phase = 'over';
-    if (error) this.#record.failed(error, this.#engines.clock.monotonic());
-    this.#leaveTarget();
     this.#signal.removeEventListener('abort', this);
     this.#engines.watchdog.remove(this);
     this.#engines.leave(this);
-    this.#call = undefined;
-    this.#deliver();
-  }
-
-  #leaveTarget(): void {
-    if (!this.#target) return;
-    this.#attempts.left(this.#target);
-    this.#record.attemptEnded();
-    this.#target = undefined;
+    this.#queue.end(tail, error);
   }
 }
 
-function asFailure(error: unknown): EngineFailure {
-  return typeof error === 'object' && error !== null && error instanceof EngineFailure
-    ? error
-    : malformedFailure('an answer that cannot be read', error);
+function says(choices: readonly chat.Choice[], from: number): boolean {
+  for (let i = from; i < choices.length; i += 1) {
+    if (pieceLength(choices[i]!) > 0 || choices[i]!.finishReason !== '') return true;
+  }
+  return false;
 }
+
+const nothing: chat.Choice = {
+  index: 0,
+  role: '',
+  content: '',
+  reasoning: '',
+  toolCallsJson: '',
+  refusal: '',
+  logprobsJson: '',
+  finishReason: '',
+};

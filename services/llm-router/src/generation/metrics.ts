@@ -46,6 +46,22 @@ export const failovers = counter({
   unit: '{failover}',
 });
 
+export const refusedRetries = counter({
+  name: 'flotilla_router_retries_refused_total',
+  description: 'Further tries that the retry budget did not allow',
+  unit: '{try}',
+});
+export const hedges = counter({
+  name: 'flotilla_router_hedges_total',
+  description: 'Requests for which a second engine was asked before the first had sent a token, by which one was first',
+  unit: '{request}',
+});
+export const continuations = counter({
+  name: 'flotilla_router_continuations_total',
+  description: 'Answers whose engine failed after the first token, by what became of them',
+  unit: '{answer}',
+});
+
 export interface ModelMetrics {
   readonly duration: BoundHistogram;
   readonly firstToken: BoundHistogram;

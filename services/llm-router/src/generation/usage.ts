@@ -13,6 +13,15 @@ export function estimatedUsage(promptLength: number, answerLength: number): comm
   };
 }
 
+/** Of an answer that another engine went on with: the prompt once, as the first one counted it, and what both generated. */
+export function addedUsage(before: common.Usage, after: common.Usage): common.Usage {
+  return {
+    ...before,
+    completionTokens: before.completionTokens + after.completionTokens,
+    estimated: before.estimated || after.estimated,
+  };
+}
+
 export function promptLength(messages: readonly chat.Message[]): number {
   return messages.reduce((sum, message) => sum + message.content.length + message.toolCallsJson.length, 0);
 }
