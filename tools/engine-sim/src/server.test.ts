@@ -91,6 +91,21 @@ describe('chat completions', () => {
     });
   });
 
+  it('go on with a last message that is left open, and say the same in all', async () => {
+    await start();
+    const messages = user('Count to 30');
+    const whole = (await chat({ messages })).choices[0].message.content as string;
+    for (const at of [1, 8, 17, whole.length - 1]) {
+      const open = [...messages, { role: 'assistant', content: whole.slice(0, at).trimEnd() }];
+      const body = { messages: open, continue_final_message: true, add_generation_prompt: false };
+      const { choices, usage } = await chat(body);
+      expect(whole.slice(0, at).trimEnd() + choices[0].message.content).toBe(whole);
+      expect(usage.prompt_tokens).toBeGreaterThan((await chat({ messages })).usage.prompt_tokens);
+    }
+    const both = await post('/v1/chat/completions', { messages, continue_final_message: true });
+    expect(both.status).toBe(400);
+  });
+
   it('fill up to max_tokens when told to ignore the end', async () => {
     await start();
     const { usage, choices } = await chat({ messages: user('Say hi'), max_tokens: 200, ignore_eos: true });

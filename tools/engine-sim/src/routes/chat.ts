@@ -27,6 +27,8 @@ const message = z.looseObject({
 
 const chatRequest = z.object({
   ...samplingFields,
+  add_generation_prompt: z.boolean().nullish(),
+  continue_final_message: z.boolean().nullish(),
   messages: z.array(message).min(1, 'must hold at least one message'),
   tools: z
     .array(
@@ -59,10 +61,12 @@ export function chat(engine: Engine, exchange: Exchange, body: Record<string, un
   const request = parseFields(chatRequest, body);
   const model = engine.models.resolve(request.model ?? undefined, 'generate');
   const messages = request.messages.map((one) => toMessage(one, request));
-  const { prompt, limits } = fit(engine, model, render(messages, request.tools), request);
+  const said = takeOpenMessage(request, messages);
+  const { prompt, limits } = fit(engine, model, render(messages, request.tools) + (said ?? ''), request);
   const tool = chooseTool(request, messages);
   const choices = Array.from({ length: request.n ?? 1 }, (_, index) => {
     const text = () => answer(messages, engine.options.seed + (request.seed ?? 0) + index);
+    if (said !== undefined) return goOn(said, text(), limits);
     return compose(request, messages, tool, text, limits);
   });
   const end = engine.stats.begin(exchange.path, exchange.request.headers, body, bodyLength);
@@ -75,6 +79,28 @@ export function chat(engine: Engine, exchange: Exchange, body: Record<string, un
     choices,
     end,
   });
+}
+
+/**
+ * The answer that the request wants gone on with, taken off the messages; undefined: it wants a new one. Without the blanks
+ * around it, as the templates of Llama 3.1 and others put it.
+ */
+function takeOpenMessage(request: ChatRequest, messages: Message[]): string | undefined {
+  if (!request.continue_final_message) return undefined;
+  if (request.add_generation_prompt ?? true) {
+    throw badRequest('Cannot set both `continue_final_message` and `add_generation_prompt` to True.');
+  }
+  if (messages.at(-1)?.role !== 'assistant') {
+    throw badRequest('continue_final_message needs a last message of the assistant.', 'messages');
+  }
+  return messages.pop()!.text.trim();
+}
+
+/** What comes behind `said`: the rest of the same answer, or, where it begins otherwise, an answer of its own. */
+function goOn(said: string, text: string, limits: Limits): Choice {
+  const whole = limitText(text, { ...limits, maxTokens: Infinity }).text.trimStart();
+  const rest = whole.startsWith(said) ? whole.slice(said.length) : ` ${whole}`;
+  return limitText(rest, { ...limits, minTokens: 0, exactTokens: 0 });
 }
 
 function compose(
