@@ -7,7 +7,7 @@ import { openrouter } from './openrouter.ts';
 import type { ProviderAdapter } from './provider.ts';
 import { runpodJobs, runpodOpenAi } from './runpod.ts';
 
-const vllm = openAiCompatible({ countsEachChunk: true });
+const vllm: ProviderAdapter = { ...openAiCompatible({ countsEachChunk: true }), continues: true };
 const compatible = openAiCompatible();
 const openAiItself = openAiCompatible({ maxTokensField: 'max_completion_tokens' });
 
