@@ -1,4 +1,5 @@
 import type { Live } from './live.ts';
+import { isAuto } from './model-names.ts';
 import type { PlatformFile } from './platform/platform-file.ts';
 
 /** USD per million tokens, which is millionths of a USD per token. */
@@ -11,21 +12,32 @@ export interface ModelPrice {
 export class ModelPrices {
   private readonly file: Live<PlatformFile>;
   #read: PlatformFile | undefined;
+  #dearest: ModelPrice | undefined;
   #byModel = new Map<string, ModelPrice | undefined>();
 
   constructor(file: Live<PlatformFile>) {
     this.file = file;
   }
 
-  /** The price of a model by the name that clients ask for. Undefined: it costs nothing. */
+  /** The price of a model by the name that clients ask for; of `auto`: of the dearest. Undefined: it costs nothing. */
   of(model: string): ModelPrice | undefined {
     const { current } = this.file;
     if (current !== this.#read) {
       this.#read = current;
       this.#byModel = new Map(current.models.map(({ name, price }) => [name, price]));
+      this.#dearest = dearest([...this.#byModel.values()]);
     }
-    return this.#byModel.get(model);
+    return isAuto(model) ? this.#dearest : this.#byModel.get(model);
   }
+}
+
+function dearest(prices: readonly (ModelPrice | undefined)[]): ModelPrice | undefined {
+  const known = prices.filter((price) => price !== undefined);
+  if (known.length === 0) return undefined;
+  return {
+    input: Math.max(...known.map(({ input }) => input)),
+    output: Math.max(...known.map(({ output }) => output)),
+  };
 }
 
 /** Millionths of a USD. */

@@ -8,7 +8,9 @@ import { describeWith, startPostgres } from '@flotilla/testkit';
 import { ragDefaults } from './config.ts';
 import { createRag } from './rag.ts';
 
-const caller = (orgId: string): common.Caller => ({ requestId: 'r', orgId, userId: '', keyId: 'k', tier: 'dev' });
+const caller = (orgId: string): common.Caller => ({
+  ...{ requestId: 'r', orgId, userId: '', keyId: 'k', tier: 'dev', models: [] },
+});
 const utf8 = (text: string) => Buffer.from(text);
 
 const penguins = `# Emperor penguins
@@ -248,7 +250,7 @@ function suite(open: () => Promise<{ database: Database; close(): Promise<void> 
     it.each([
       ['what is not UTF-8', () => create(Buffer.of(0xff, 0xfe)), 'invalid_request'],
       ['NUL', () => create(utf8('a\0b')), 'invalid_request'],
-      ['a file that is too large', () => create(Buffer.alloc(ragDefaults.maxFileBytes + 1, 97)), 'payload_too_large'],
+      ['a file that is too large', () => create(Buffer.alloc(ragDefaults.maxFileBytes + 1, 97)), 'err_payload_too_large'],
       ['a name with control characters', () => create(utf8('a'), 'a\nb'), 'invalid_request'],
       ['a name without end', () => create(utf8('a'), 'a'.repeat(256)), 'invalid_request'],
       ['an empty question', () => retrieve(newCaller(), ' \n'), 'invalid_request'],

@@ -45,7 +45,7 @@ describe('two organisations in one database', () => {
       fc.asyncProperty(fc.array(step, { maxLength: 15 }), async (steps) => {
         runs += 1;
         const callers = [0, 1].map((i) => ({
-          ...{ requestId: 'r', orgId: `run${runs}-org${i}`, userId: '', keyId: 'k', tier: 't' },
+          ...{ requestId: 'r', orgId: `run${runs}-org${i}`, userId: '', keyId: 'k', tier: 't', models: [] },
         }));
         const stores: string[][] = [[], []];
         const files: { id: string; store: string; word: string }[][] = [[], []];

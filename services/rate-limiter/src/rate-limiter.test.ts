@@ -10,7 +10,7 @@ import type { Ledger, LedgerSubject, PeriodUsage } from './ledger/ledger.ts';
 import { createRateLimiter } from './rate-limiter.ts';
 
 const caller = (requestId: string, overrides = {}) => ({
-  ...{ requestId, orgId: 'org', userId: 'ann', keyId: 'k1', tier: 'pro' },
+  ...{ requestId, orgId: 'org', userId: 'ann', keyId: 'k1', tier: 'pro', models: [] },
   ...overrides,
 });
 const { ReserveRequest, Subject } = limits;

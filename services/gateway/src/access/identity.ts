@@ -1,4 +1,4 @@
-import type { limits } from '@flotilla/contracts';
+import type { common, limits } from '@flotilla/contracts';
 
 /**
  * What a credential may do. `inference`: every surface that runs a model; `files`: files, vector stores and conversations;
@@ -28,4 +28,9 @@ export interface Identity {
   /** Models it may ask for, by name or by a prefix that ends with `*`; undefined: all. */
   readonly models: readonly string[] | undefined;
   readonly plan: Plan;
+}
+
+/** Who asks, as the other services are told. An empty list of models means all there: who may use none is refused before. */
+export function callerOf({ orgId, userId, keyId, tier, models }: Identity, requestId: string): common.Caller {
+  return { requestId, orgId, userId, keyId, tier, models: models === undefined ? [] : [...models] };
 }

@@ -54,7 +54,7 @@ beforeEach(() => {
 });
 
 function asker(plan: Partial<Plan> = {}, signal = new AbortController().signal): Asker {
-  const caller = { requestId: 'req_1', orgId: 'o', userId: '', keyId: 'key_1', tier: 't' };
+  const caller = { requestId: 'req_1', orgId: 'o', userId: '', keyId: 'key_1', tier: 't', models: [] };
   const whole: Plan = { subjects, mode: 'strict', defaultMaxTokens: 77, priority: 'interactive', ...plan };
   const identity: Identity = { ...caller, scopes: new Set(['inference']), models: undefined, plan: whole };
   return { caller, identity, signal };

@@ -10,6 +10,10 @@ it.each([
   [['org/*'], 'other/model', false],
   [['*'], 'm', true],
   [['a', 'b*'], 'bc', true],
+  [['m'], 'auto', true],
+  [['m'], 'auto:cheap', true],
+  [[], 'auto', false],
+  [['m'], 'automatic', false],
 ])('the list %j and the model %s: %s', (models, name, allowed) => {
   expect(mayUse({ models }, name)).toBe(allowed);
 });

@@ -1,10 +1,13 @@
-import { FlotillaError } from '@flotilla/kernel';
+import { FlotillaError, isAuto, listsModel } from '@flotilla/kernel';
 import type { Identity } from '../access/identity.ts';
 
-/** Whether a credential may ask for a model: by its name, or by a prefix that ends with `*`. No list: for every model. */
+/**
+ * Whether a credential may ask for a model: by its name, or by a prefix that ends with `*`. No list: for every model.
+ * `auto` is for all who may use some model: the router chooses among those of the list.
+ */
 export function mayUse({ models }: Pick<Identity, 'models'>, model: string): boolean {
   if (models === undefined) return true;
-  return models.some((allowed) => (allowed.endsWith('*') ? model.startsWith(allowed.slice(0, -1)) : model === allowed));
+  return isAuto(model) ? models.length > 0 : listsModel(models, model);
 }
 
 /** Throws `permission_denied`, which names what may be asked for. */

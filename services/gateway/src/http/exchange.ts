@@ -2,7 +2,7 @@ import type { common } from '@flotilla/contracts';
 import type { Clock, Random } from '@flotilla/kernel';
 import { FlotillaError } from '@flotilla/kernel';
 import type { ServerResponse } from 'node:http';
-import type { Identity } from '../access/identity.ts';
+import { callerOf, type Identity } from '../access/identity.ts';
 import { openAiErrors, type ErrorShape } from './error-shape.ts';
 
 const acceptable = /^[A-Za-z0-9._-]{1,128}$/;
@@ -54,8 +54,7 @@ export class Exchange {
   }
 
   get caller(): common.Caller {
-    const { orgId, userId, keyId, tier } = this.identity;
-    return { requestId: this.id, orgId, userId, keyId, tier };
+    return callerOf(this.identity, this.id);
   }
 
   /** Aborts when the client's connection ends before the answer did. */

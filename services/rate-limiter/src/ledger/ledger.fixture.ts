@@ -17,7 +17,7 @@ export function record(
   }: Partial<Omit<Record, 'caller' | 'usage'>> & { caller?: object; usage?: object } = {},
 ): Record {
   return {
-    caller: { orgId: 'org-a', userId: 'user', keyId: 'key', tier: 'pro', requestId, ...caller },
+    caller: { orgId: 'org-a', userId: 'user', keyId: 'key', tier: 'pro', models: [], requestId, ...caller },
     usage: { promptTokens: 10, completionTokens: 5, cachedTokens: 2, estimated: false, ...usage },
     ...{ model: 'm', provider: 'p', operation: 'chat', outcome: 'completed' },
     ...{ at: Date.UTC(2026, 10, 20, 12), costMicros: 1.5, reservedTokens: 100, leaseId: '', ...rest },

@@ -3,7 +3,7 @@ import { FlotillaError, toFlotillaError } from '@flotilla/kernel';
 import { span, withRequestId } from '@flotilla/telemetry';
 import type { RawData, WebSocket } from 'ws';
 import { needScope } from '../../access/authenticator.ts';
-import type { Identity } from '../../access/identity.ts';
+import { callerOf, type Identity } from '../../access/identity.ts';
 import { readChatBody } from '../../chat/chat-body.ts';
 import { ChunkRelay } from '../../chat/chunk-relay.ts';
 import type { Frame } from '../../chat/chunks.ts';
@@ -84,8 +84,7 @@ export class ChatSession {
     const run = async () => {
       const identity = await this.identify();
       needScope(identity, 'inference');
-      const { orgId, userId, keyId, tier } = identity;
-      const asker = { caller: { requestId, orgId, userId, keyId, tier }, identity, signal: aborter.signal };
+      const asker = { caller: callerOf(identity, requestId), identity, signal: aborter.signal };
       return this.edge.turns.run(asker, chat, (turn) => this.#relay(id, turn));
     };
     const attributes = { 'http.route': '/v1/chat/ws', 'flotilla.request_id': requestId };
