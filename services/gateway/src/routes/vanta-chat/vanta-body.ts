@@ -3,7 +3,7 @@ import { readConversationId } from '../../chat/extension.ts';
 import { checkObject, checkText } from '../../chat/parameters.ts';
 import { invalid, isObject, type JsonObject } from '../../chat/invalid.ts';
 
-/** A body of VANTA's chat: without `model` the platform chooses one. */
+/** A body of VANTA's chat: without `model` the router chooses one by the prompt. */
 export interface VantaBody {
   readonly model: string | undefined;
   /** The chat, once a model is chosen. */

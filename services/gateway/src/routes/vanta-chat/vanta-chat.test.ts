@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { FlotillaError } from '@flotilla/kernel';
+import { memoryKeyStore } from '../../access/key-store.fixture.ts';
 import { devKey, refuses, reset, saysAndWaits, startPlatform, type Platform } from '../../platform.fixture.ts';
 
 let platform: Platform;
@@ -18,7 +19,7 @@ const post = (body: object, signal?: AbortSignal) =>
   });
 
 describe("VANTA's chat", () => {
-  it('takes one message and no model, and answers with text', async () => {
+  it('takes one message and no model, which the router chooses, and answers with text', async () => {
     const answer = (await (await post({ message: 'Hi', temperature: 0.5, max_tokens: 9 })).json()) as object;
     expect(answer).toMatchObject({
       text: 'Hello there',
@@ -26,7 +27,11 @@ describe("VANTA's chat", () => {
       choices: [{ message: { role: 'assistant', content: 'Hello there' }, finish_reason: 'stop' }],
       usage: { total_tokens: 10 },
     });
-    expect(platform.behind.chats[0]).toMatchObject({ model: 'm', maxTokens: 9, parametersJson: '{"temperature":0.5}' });
+    expect(platform.behind.chats[0]).toMatchObject({
+      model: 'auto',
+      maxTokens: 9,
+      parametersJson: '{"temperature":0.5}',
+    });
   });
 
   it('takes messages, a model and a conversation', async () => {
@@ -84,5 +89,27 @@ describe("VANTA's chat", () => {
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ error: { code: 'invalid_request', param } });
     expect(platform.behind.reserves).toEqual([]);
+  });
+});
+
+describe('a key that may use some models only', () => {
+  it('lets the router choose among those, and is never told of others', async () => {
+    const keyStore = memoryKeyStore();
+    const limited = await startPlatform({}, { keyStore });
+    for (const [hash, record] of keyStore.records) keyStore.records.set(hash, { ...record, models: ['org/*'] });
+    const ask = (body: object) =>
+      fetch(`${limited.url}/v1/chat`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${devKey}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    expect((await ask({ message: 'Hi' })).status).toBe(200);
+    expect((await ask({ message: 'Hi', model: 'auto:best' })).status).toBe(200);
+    expect(limited.behind.chats.map(({ model, caller }) => [model, caller?.models])).toEqual([
+      ['auto', ['org/*']],
+      ['auto:best', ['org/*']],
+    ]);
+    expect((await ask({ message: 'Hi', model: 'm' })).status).toBe(403);
+    await limited.stop();
   });
 });
