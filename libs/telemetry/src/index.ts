@@ -17,7 +17,7 @@ export type { LogSink } from './log-sink.ts';
 export { beforeRead, counter, gauge, histogram } from './metrics.ts';
 export { createOpsServer, type OpsServer, type OpsServerOptions } from './ops-server.ts';
 export { prometheusText } from './prometheus.ts';
-export { redact, redactText } from './redact.ts';
+export { redact, redactSecrets, redactText } from './redact.ts';
 export type { Labels } from './series.ts';
 export { endSpan, recordsSpans, span, startSpan, withSpan, type SpanOptions } from './spans.ts';
 export { startTelemetry, type Telemetry, type TelemetryOptions } from './telemetry.ts';

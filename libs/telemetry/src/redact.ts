@@ -38,10 +38,16 @@ const shapes: readonly [RegExp, string][] = [
 const suspicion =
   /sk-|hf[-_]|gh[pos][-_]|github_pat|glpat|xox|AKIA|AIza|eyJ|:\/\/|bearer|basic|passw|secret|api[-_]?key|token/i;
 
+/** A text with the secrets that its shape gives away replaced, all of it: for a text whose length the caller bounds. */
+export function redactSecrets(text: string): string {
+  let clean = text;
+  if (suspicion.test(clean)) for (const [shape, replacement] of shapes) clean = clean.replace(shape, replacement);
+  return clean;
+}
+
 /** A text with the secrets that its shape gives away replaced, at most 2,000 characters of it. */
 export function redactText(text: string): string {
-  let clean = text.length > maxStringLength ? text.slice(0, 2 * maxStringLength) : text;
-  if (suspicion.test(clean)) for (const [shape, replacement] of shapes) clean = clean.replace(shape, replacement);
+  const clean = redactSecrets(text.length > maxStringLength ? text.slice(0, 2 * maxStringLength) : text);
   return clean.length > maxStringLength ? `${clean.slice(0, maxStringLength)}… (${text.length} characters)` : clean;
 }
 
