@@ -16,8 +16,6 @@ export interface Receiver {
   data(bytes: Buffer): void;
   end(): void;
   fail(failure: EngineFailure): void;
-  /** It is on its way and there is nothing yet: a machine comes up for it. May come more than once. */
-  waiting?(reason: string): void;
 }
 
 /** What an engine was asked, from its caller's side. */

@@ -119,11 +119,10 @@ export class RunpodJob implements EngineCall, Watched {
   }
 
   #take(answer: JobAnswer): void {
-    const { status, outputs } = answer;
-    if (status === 'IN_QUEUE' && outputs.length === 0) {
-      this.#receiver?.waiting?.('cold_start');
-      return this.#later(pauses.queued);
-    }
+    const { status } = answer;
+    // A job that is looked at as a whole has its answer when it is complete.
+    const outputs = this.#asked.stream || status === 'COMPLETED' ? answer.outputs : [];
+    if (status === 'IN_QUEUE' && outputs.length === 0) return this.#later(pauses.queued);
     if (this.#phase === 'queued') this.#started();
     for (const output of outputs) {
       const refused = statusIn(output);
@@ -133,7 +132,7 @@ export class RunpodJob implements EngineCall, Watched {
       // What was said may have been the end of the answer.
       if (!this.#receiver) return;
     }
-    this.#after(answer);
+    this.#after({ ...answer, outputs });
   }
 
   #started(): void {
