@@ -1,7 +1,10 @@
 import { envFlag } from '@flotilla/kernel';
 import { z } from 'zod';
+import { autostartMap } from './activation/autostart-map.ts';
 
 const ms = (fallback: number) => z.coerce.number().int().positive().default(fallback);
+
+const msOrNone = (fallback: number) => z.coerce.number().int().nonnegative().default(fallback);
 
 /** Prefix FLOTILLA_FLEET. The engines themselves are the platform file's `providers`. */
 export const fleetConfigSchema = z.object({
@@ -30,6 +33,45 @@ export const fleetConfigSchema = z.object({
     .string()
     .optional()
     .describe('folder of the list of running processes; without it a killed controller leaves its engines behind'),
+  logDir: z
+    .string()
+    .optional()
+    .describe('folder of what local engines write, a file each; absent: `logs` in the state folder'),
+  maxLogBytes: z.coerce
+    .number()
+    .int()
+    .min(1_024)
+    .default(10_000_000)
+    .describe('bytes of such a file past which it is begun anew; one older file is kept'),
+  autostartEnabled: envFlag.prefault('true').describe('whether requests may start engines'),
+  autostartMap: autostartMap
+    .optional()
+    .describe(
+      'what requests may start, e.g. `vllm:qlora-prod,ollama:color-narrator,command:tagger`: services and models by name, processes by their provider; those that no provider names run at the port and the address below. Absent: all that the platform file has on demand',
+    ),
+  startTimeoutMs: ms(300_000).describe(
+    'ms a service may take until it answers; past it the request fails with err_model_start_timeout',
+  ),
+  idleStopMs: msOrNone(0).describe('ms without a request after which a service is stopped; 0: never'),
+  minUpMs: msOrNone(15_000).describe('ms a service stays at least before it makes room for another'),
+  drainMs: msOrNone(60_000).describe(
+    'ms requests that run may take to finish before their service makes room for another',
+  ),
+  vllmPort: z.coerce.number().int().min(1).max(65_535).default(8_000).describe('port that services of the map share'),
+  vllmCommand: z.string().min(1).default('vllm serve').describe('how vLLM is started; parts are split at blanks'),
+  vllmGpuMemoryUtilization: z.coerce
+    .number()
+    .positive()
+    .max(1)
+    .optional()
+    .describe('part of the GPU memory a service takes; absent: what vLLM does by itself'),
+  vllmMaxModelLen: z.coerce
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe('tokens of prompt and answer; absent: what the model can'),
+  ollamaBaseUrl: z.url().default('http://127.0.0.1:11434').describe('where the Ollama of the map is'),
 });
 
 export type FleetConfig = z.infer<typeof fleetConfigSchema>;

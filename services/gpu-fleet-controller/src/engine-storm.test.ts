@@ -34,6 +34,7 @@ function slowProcesses(clock: FakeClock, world: { stubborn: boolean }) {
       return { pid, startedAt: '1', ended, logTail: () => [], signal };
     },
     adopt: () => undefined,
+    runs: () => false,
   };
   return { host, alive };
 }
@@ -50,7 +51,7 @@ describe('an engine through any order of starts, stops, crashes and silences', (
         const clock = createFakeClock();
         const world = { stubborn: false, well: true };
         const { host, alive } = slowProcesses(clock, world);
-        const engine = new Engine(provider, fleetDefaults, {
+        const engine = new Engine({ id: provider.name, provider }, fleetDefaults, {
           ...{ clock, processes: host, records: new ProcessRecords(undefined), secret: () => undefined },
           async probe() {
             if (alive.size === 0 || !world.well) throw new ProbeFailure('silent');

@@ -1,5 +1,7 @@
 import type { ProviderConfig } from '@flotilla/kernel';
 
+export { providerUrl as baseUrlOf } from '@flotilla/kernel';
+
 /** `unhealthy`: it should answer its probe and does not. */
 export type EngineState = 'stopped' | 'starting' | 'ready' | 'unhealthy';
 
@@ -14,12 +16,19 @@ export interface EngineLoad {
   waiting: number;
   /** 0 to 1. */
   kvCacheUsage: number;
+  /** LoRA adapters that requests run on. These three: absent where the engine says nothing of adapters. */
+  runningAdapters?: string[];
+  /** That requests wait for. */
+  waitingAdapters?: string[];
+  /** That run at once, at most. */
+  maxAdapters?: number;
 }
 
 /** An engine as others see it. */
 export interface EngineView {
-  /** The provider's name: stable over restarts. */
+  /** The provider's name, or `<provider>/<service>`: stable over restarts. */
   id: string;
+  provider: string;
   kind: ProviderConfig['kind'];
   baseUrl: string;
   state: EngineState;
@@ -31,19 +40,9 @@ export interface EngineView {
   /** A process this controller starts and stops. */
   managed: boolean;
   load: EngineLoad | undefined;
-}
-
-const defaultUrls: Record<ProviderConfig['kind'], string> = {
-  vllm: 'http://127.0.0.1:8000/v1',
-  openai: 'https://api.openai.com/v1',
-  openrouter: 'https://openrouter.ai/api/v1',
-  ollama: 'http://127.0.0.1:11434',
-};
-
-/** Where a provider is: with /v1 where it speaks OpenAI's API, without for Ollama; never with a slash at the end. */
-export function baseUrlOf({ kind, base_url }: ProviderConfig): string {
-  const url = (base_url ?? defaultUrls[kind]).replace(/\/+$/, '');
-  return kind === 'ollama' ? url.replace(/\/v1$/, '') : url;
+  /** What it does not serve now and can be made to. */
+  activatable: readonly string[];
+  onDemand: boolean;
 }
 
 /** Whether an address is on this machine or in a private network, where a probe costs nobody anything. */

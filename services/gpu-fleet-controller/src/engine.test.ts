@@ -26,6 +26,7 @@ function fakeProcesses() {
       return { pid: ends.length, startedAt: '1', ended, logTail: () => ['out of memory'], signal };
     },
     adopt: () => undefined,
+    runs: () => false,
   };
   return { host, ends };
 }
@@ -34,7 +35,7 @@ function watched(provider: ProviderConfig) {
   const clock = createFakeClock();
   const { host, ends } = fakeProcesses();
   const seen = { probes: 0, changes: [] as string[], answer: { models: [], load: undefined } as ProbeAnswer | string };
-  const engine = new Engine(provider, fleetDefaults, {
+  const engine = new Engine({ id: provider.name, provider }, fleetDefaults, {
     ...{ clock, processes: host, records: new ProcessRecords(undefined), secret: () => undefined },
     async probe() {
       seen.probes += 1;

@@ -1,5 +1,6 @@
 import { FlotillaError, type Clock, type ProviderConfig, type Timer } from '@flotilla/kernel';
 import { logger, redactText } from '@flotilla/telemetry';
+import type { EngineUnit, OnDemand, OnDemandEngine } from './activation/unit.ts';
 import { deadlineSignal } from './deadline-signal.ts';
 import {
   baseUrlOf,
@@ -10,7 +11,8 @@ import {
   type ServedModel,
 } from './engine-view.ts';
 import { probeSeconds } from './fleet.metrics.ts';
-import { ManagedProcess, type ProcessPolicy } from './managed-process.ts';
+import type { LogFile } from './log-file.ts';
+import { ManagedProcess, type ProcessEvents, type ProcessPolicy } from './managed-process.ts';
 import { ProbeFailure, type Probe, type ProbeAnswer } from './probe.ts';
 import type { ProcessHost } from './process-host.ts';
 import type { ProcessRecords } from './process-records.ts';
@@ -39,6 +41,8 @@ export interface EnginePorts {
   probe: Probe;
   processes: ProcessHost;
   records: ProcessRecords;
+  /** Where a process writes to. Absent: nowhere on disk. */
+  logOf?(id: string): LogFile | undefined;
   /** The value of an environment variable that holds an API key. */
   secret(name: string): string | undefined;
   /** What others see of it is not what it was. */
@@ -46,8 +50,13 @@ export interface EnginePorts {
 }
 
 /** One engine: its process, when it is ours, and what its probes say. */
-export class Engine {
-  readonly provider: ProviderConfig;
+export class Engine implements OnDemandEngine {
+  readonly id: string;
+  onDemand: OnDemand | undefined;
+  readonly logFile: string | undefined;
+  /** Monotonic time at which requests were last seen to run on it. */
+  busyAt = 0;
+  private readonly provider: ProviderConfig;
   private readonly baseUrl: string;
   private readonly near: boolean;
   private readonly process: ManagedProcess | undefined;
@@ -65,39 +74,67 @@ export class Engine {
   private life = 0;
   /** Its process answered since it was started. */
   private served = false;
+  /** Why it is not to be used though it runs. */
+  private retired: string | undefined;
+  /** Monotonic time at which the last probe that it answered began. */
+  private seenAt = -Infinity;
   private readonly closing = new AbortController();
   private readonly waiting = new Set<() => void>();
 
   constructor(
-    provider: ProviderConfig,
+    unit: EngineUnit,
     private readonly config: EngineConfig,
     private readonly ports: EnginePorts,
   ) {
+    const { id, provider, onDemand } = unit;
+    this.id = id;
+    this.onDemand = onDemand;
     this.provider = provider;
     this.baseUrl = baseUrlOf(provider);
     this.near = isNear(this.baseUrl);
     this.since = ports.clock.now();
     if (!provider.process) return;
     const { processes, records, clock } = ports;
-    this.process = new ManagedProcess(provider.name, provider.process, processes, records, config, clock, {
+    // What runs on demand is started again when it is asked for again, not by itself.
+    const policy = onDemand ? { ...config, crashLimit: 1 } : config;
+    const file = ports.logOf?.(id);
+    this.logFile = file?.name;
+    const events: ProcessEvents = {
       started: () => this.onStarted(),
       stopped: () => this.onStopped(),
       crashed: (reason, output, ms) =>
         this.onDown('unhealthy', `${reason}${this.said(output)}; it starts again in ${Math.ceil(ms / 100) / 10} s`),
       gaveUp: (reason, output) => this.onDown('stopped', `${reason}${this.said(output)}`),
-    });
+    };
+    const facts = { port: portOf(this.baseUrl), ...(onDemand && { models: [...onDemand.models] }) };
+    this.process = new ManagedProcess(id, provider.process, processes, records, policy, clock, events, file, facts);
+  }
+
+  get pid(): number | undefined {
+    return this.process?.pid;
+  }
+
+  get up(): boolean {
+    return this.process?.wanted ?? true;
   }
 
   view(): EngineView {
-    const { state, reason, since, models, load, baseUrl } = this;
+    const { id, since, baseUrl, onDemand } = this;
     const { name, kind } = this.provider;
-    return { id: name, kind, baseUrl, state, models, reason, since, managed: this.process !== undefined, load };
+    const away = this.retired !== undefined;
+    const [state, reason] = away ? (['stopped', this.retired!] as const) : ([this.state, this.reason] as const);
+    const offered = onDemand?.allowed && state !== 'ready' ? onDemand.models : [];
+    return {
+      ...{ id, provider: name, kind, baseUrl, state, reason, since, managed: this.process !== undefined },
+      ...{ models: away ? [] : this.models, load: away ? undefined : this.load },
+      ...{ activatable: offered, onDemand: onDemand?.allowed ?? false },
+    };
   }
 
   /** Begins to look after it; starts its process when it starts with the platform. */
   open(): void {
     if (!this.process) this.schedule(0);
-    else if (this.provider.process?.autostart) this.process.start();
+    else if (this.provider.process?.autostart || this.process.left) this.process.start();
     else this.enter('stopped', 'it is started when it is asked for');
   }
 
@@ -113,12 +150,29 @@ export class Engine {
   async start(signal: AbortSignal): Promise<void> {
     if (this.own().start()) this.enter('starting', 'its process is being started');
     await this.until(() => this.state === 'ready' || this.state === 'stopped', signal);
-    if (this.state !== 'ready') throw new FlotillaError('model_start_timeout', `${this.provider.name}: ${this.reason}`);
+    if (this.state !== 'ready') throw new FlotillaError('err_model_start_timeout', `${this.id}: ${this.reason}`);
   }
 
   /** Stops its process; resolves when it is gone. */
   async stop(): Promise<void> {
     await this.own().stop();
+  }
+
+  retire(reason: string): void {
+    this.retired = reason;
+    this.ports.changed('state');
+    this.schedule(0);
+  }
+
+  recall(): void {
+    this.retired = undefined;
+    this.ports.changed('state');
+  }
+
+  quietSince(moment: number): boolean | undefined {
+    if (this.state !== 'ready') return true;
+    if (this.seenAt < moment) return false;
+    return this.load && this.load.running + this.load.waiting === 0;
   }
 
   /** Resolves when it is known whether it answers. */
@@ -130,7 +184,7 @@ export class Engine {
     if (this.process) return this.process;
     throw new FlotillaError(
       'invalid_request',
-      `${this.provider.name} is no process of this machine: the configuration gives it no "process", so it is only probed.`,
+      `${this.id} is no process of this machine: the configuration gives it no "process", so it is only probed.`,
     );
   }
 
@@ -156,7 +210,7 @@ export class Engine {
   private said(output: readonly string[]): string {
     if (output.length === 0 || this.served) return '';
     log.warn('an engine process ended before it served', {
-      engine: this.provider.name,
+      engine: this.id,
       output: output.slice(-maxLogged),
     });
     return ` ("${redactText(output.at(-1)!).slice(0, maxSaid)}")`;
@@ -166,6 +220,8 @@ export class Engine {
     this.life += 1;
     this.failures = 0;
     this.served = false;
+    this.seenAt = -Infinity;
+    this.retired = undefined;
     this.owesSince = this.ports.clock.monotonic();
     this.enter('starting', 'its process was started and does not answer yet');
     this.schedule(0);
@@ -174,13 +230,16 @@ export class Engine {
   private onStopped(): void {
     // Asked for again while it was being stopped: it starts anew.
     if (this.process!.wanted) this.onDown('starting', 'its process is being started');
-    else this.onDown('stopped', 'it was stopped on request');
+    else this.onDown('stopped', this.retired ?? 'it was stopped on request');
   }
 
   private onDown(state: EngineState, reason: string): void {
     this.life += 1;
     this.timer?.cancel();
-    if (state === 'stopped') this.models = [];
+    if (state === 'stopped') {
+      this.models = [];
+      this.retired = undefined;
+    }
     this.enter(state, reason);
   }
 
@@ -200,16 +259,17 @@ export class Engine {
     let outcome = 'answered';
     try {
       const answer = await this.ports.probe(this.target(), deadline.signal);
-      if (life === this.life) this.onAnswer(answer);
+      this.assertOwn(answer);
+      if (life === this.life) this.onAnswer(answer, started);
     } catch (error) {
       outcome = 'failed';
-      if (!(error instanceof ProbeFailure)) log.error('a probe broke', { engine: this.provider.name, error });
+      if (!(error instanceof ProbeFailure)) log.error('a probe broke', { engine: this.id, error });
       if (life === this.life) this.onFailure(error instanceof ProbeFailure ? error.message : 'its probe broke');
     } finally {
       deadline.clear();
       this.looking = false;
     }
-    probeSeconds.record((clock.monotonic() - started) / 1_000, { engine: this.provider.name, outcome });
+    probeSeconds.record((clock.monotonic() - started) / 1_000, { engine: this.id, outcome });
     if (!this.process || this.process.alive) this.schedule(this.pause());
   }
 
@@ -220,10 +280,21 @@ export class Engine {
     return { kind, baseUrl: this.baseUrl, apiKey };
   }
 
-  private onAnswer({ models, load }: ProbeAnswer): void {
+  /** At an address that several share, another one may still answer. */
+  private assertOwn({ models }: ProbeAnswer): void {
+    if (!this.onDemand?.shares || !models) return;
+    const own = this.onDemand.models;
+    if (!models.some(({ name }) => own.includes(name)))
+      throw new ProbeFailure(`what answers at its address does not serve ${own.join(', ')}`);
+  }
+
+  private onAnswer({ models, load }: ProbeAnswer, began: number): void {
     this.failures = 0;
     this.served = true;
+    this.process?.answered();
+    this.seenAt = began;
     this.owesSince = this.ports.clock.monotonic();
+    if (load && load.running + load.waiting > 0) this.busyAt = this.owesSince;
     const listed = models !== undefined && JSON.stringify(models) !== JSON.stringify(this.models);
     if (listed) this.models = models;
     const loaded = JSON.stringify(load) !== JSON.stringify(this.load);
@@ -249,7 +320,8 @@ export class Engine {
   }
 
   private pause(): number {
-    if (this.process && this.state === 'starting') return Math.min(startingIntervalMs, this.config.probeIntervalMs);
+    if (this.process && (this.state === 'starting' || this.retired !== undefined))
+      return Math.min(startingIntervalMs, this.config.probeIntervalMs);
     const interval = this.near ? this.config.probeIntervalMs : this.config.remoteProbeIntervalMs;
     const over = this.failures - this.config.failureThreshold;
     if (over <= 0 || this.process) return interval;
@@ -260,7 +332,7 @@ export class Engine {
   private enter(state: EngineState, reason: string): void {
     if (state !== this.state) {
       this.since = this.ports.clock.now();
-      log.info('an engine changed its state', { engine: this.provider.name, from: this.state, to: state, reason });
+      log.info('an engine changed its state', { engine: this.id, from: this.state, to: state, reason });
     }
     if (state !== 'ready') this.load = undefined;
     this.state = state;
@@ -268,4 +340,9 @@ export class Engine {
     this.ports.changed('state');
     for (const look of [...this.waiting]) look();
   }
+}
+
+function portOf(url: string): number {
+  const { port, protocol } = new URL(url);
+  return Number(port) || (protocol === 'https:' ? 443 : 80);
 }

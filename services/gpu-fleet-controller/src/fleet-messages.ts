@@ -1,4 +1,5 @@
 import { fleet } from '@flotilla/contracts';
+import type { AutostartView } from './activation/activation.ts';
 import type { EngineState, EngineView } from './engine-view.ts';
 
 const states: Record<EngineState, fleet.EngineState> = {
@@ -12,12 +13,29 @@ const noAdapters = { runningAdapters: [], waitingAdapters: [], maxAdapters: 0 };
 
 /** An engine in the words of the contract. */
 export function engineMessage(engine: EngineView): fleet.Engine {
-  const { id, kind, baseUrl, state, models, reason, since, managed, load } = engine;
+  const { id, provider, kind, baseUrl, state, models, reason, since, managed, load, onDemand } = engine;
   return {
-    ...{ id, provider: id, kind, baseUrl, reason, since, managed },
+    ...{ id, provider, kind, baseUrl, reason, since, managed, onDemand },
     load: load && { ...noAdapters, ...load },
     state: states[state],
-    activatable: [],
+    activatable: [...engine.activatable],
     models: models.map(({ name, capabilities }) => ({ name, capabilities: [...capabilities] })),
+  };
+}
+
+export function autostartMessage({
+  enabled,
+  services,
+}: {
+  enabled: boolean;
+  services: AutostartView[];
+}): fleet.Autostart {
+  return {
+    enabled,
+    services: services.map((service) => ({
+      ...service,
+      models: [...service.models],
+      state: states[service.state],
+    })),
   };
 }

@@ -32,11 +32,19 @@ export async function startFleet(
   await service.start();
   await rpc.listen();
   const client = rpc.client(fleet.FleetDefinition);
+  const activation = rpc.client(fleet.ActivationDefinition);
   const list = async () => (await client.listEngines({})).engines;
   return {
-    ...{ service, client, told, list },
+    ...{ service, client, activation, told, list },
     change: (next: readonly ProviderConfig[]) => file.set(platform(next)),
     engine: async (id: string) => (await list()).find((engine) => engine.id === id),
+    /** Asks for a model as a router does. */
+    activate: (provider: string, model: string, timeoutMs = 20_000) =>
+      activation.activate(fleet.ActivateRequest.fromPartial({ provider, model }), { timeoutMs }),
+    autostart: async (name: string) => {
+      const { services } = await activation.getAutostart({});
+      return services.find((service) => service.name === name)!;
+    },
     /** Waits until an engine is in this state and returns it. */
     async reaches(id: string, state: fleet.EngineState): Promise<fleet.Engine> {
       const look = async () => (await list()).find((engine) => engine.id === id && engine.state === state);

@@ -3,6 +3,8 @@ import type { Bus } from '@flotilla/bus';
 import { systemClock, type Clock, type Environment, type Live, type PlatformFile } from '@flotilla/kernel';
 import type { RpcNetwork } from '@flotilla/rpc';
 import type { FleetConfig } from './config.ts';
+import { createOllamaControl } from './activation/ollama-control.http.ts';
+import { ActivationRpc } from './activation.rpc.ts';
 import { publishEngines } from './fleet.events.ts';
 import { FleetRpc } from './fleet.rpc.ts';
 import { Fleet } from './fleet.ts';
@@ -24,9 +26,10 @@ export class FleetModule {
       new Fleet(config, {
         ...{ clock, env, file },
         http: createHttpProbe(),
+        ollama: createOllamaControl(),
         processes: createProcessHost(env, clock),
         publish: (engines) => publishEngines(bus, engines),
       });
-    return { module: FleetModule, controllers: [FleetRpc], providers: [{ provide: Fleet, useFactory }] };
+    return { module: FleetModule, controllers: [FleetRpc, ActivationRpc], providers: [{ provide: Fleet, useFactory }] };
   }
 }

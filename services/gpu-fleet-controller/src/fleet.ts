@@ -1,3 +1,4 @@
+import path from 'node:path';
 import {
   FlotillaError,
   readVariable,
@@ -9,6 +10,11 @@ import {
   type Timer,
 } from '@flotilla/kernel';
 import { logger } from '@flotilla/telemetry';
+import { Activation, type AutostartView } from './activation/activation.ts';
+import type { OllamaControl } from './activation/ollama-control.ts';
+import { OllamaModel } from './activation/ollama-model.ts';
+import type { EngineUnit, OnDemandEngine } from './activation/unit.ts';
+import { unitsOf } from './activation/units.ts';
 import { Announcer } from './announcer.ts';
 import type { FleetConfig } from './config.ts';
 import { deadlineSignal } from './deadline-signal.ts';
@@ -16,6 +22,7 @@ import { discoverProviders } from './discovery.ts';
 import type { EngineView } from './engine-view.ts';
 import { Engine, type EnginePorts } from './engine.ts';
 import { enginesByState } from './fleet.metrics.ts';
+import { LogFile } from './log-file.ts';
 import { endStrays } from './managed-process.ts';
 import type { HttpProbe } from './probe.http.ts';
 import type { ProcessHost } from './process-host.ts';
@@ -31,39 +38,51 @@ export interface FleetPorts {
   env: Environment;
   file: Live<PlatformFile>;
   http: HttpProbe;
+  ollama: OllamaControl;
   processes: ProcessHost;
   publish(engines: readonly EngineView[]): Promise<void>;
 }
 
-/** All engines of this machine: one for each provider of the platform file, which may change at any time. */
+interface Held {
+  readonly engine: OnDemandEngine;
+  /** What it was made from, to see whether that changed. */
+  readonly made: string;
+}
+
+/** All engines of this machine, one for each provider of the platform file or for each of its services; the file may change at any time. */
 export class Fleet {
-  /** By name of the provider; bounded by the file. */
-  private readonly engines = new Map<string, Engine>();
+  /** By id; bounded by the file. */
+  private readonly engines = new Map<string, Held>();
   private readonly announcer: Announcer;
   private readonly enginePorts: EnginePorts;
+  private readonly activation: Activation;
   /** Changes of the file are followed one after another. */
   private work: Promise<void> = Promise.resolve();
   private forget: (() => void) | undefined;
   private discovery: Timer | undefined;
   private open = false;
+  private followed = false;
 
   constructor(
     private readonly config: FleetConfig,
     private readonly ports: FleetPorts,
   ) {
-    this.announcer = new Announcer(() => this.tell(), ports.clock);
+    const { clock, env, http, processes } = ports;
+    const { stateDir, logDir = stateDir && path.join(stateDir, 'logs'), maxLogBytes } = config;
+    this.announcer = new Announcer(() => this.tell(), clock);
+    this.activation = new Activation(config.autostartEnabled, clock);
     this.enginePorts = {
-      clock: ports.clock,
-      probe: ports.http.probe,
-      processes: ports.processes,
-      records: new ProcessRecords(config.stateDir),
-      secret: (name) => readVariable(name, ports.env),
+      ...{ clock, processes, probe: http.probe },
+      records: new ProcessRecords(stateDir),
+      logOf: (id) => (logDir ? new LogFile(logDir, id, maxLogBytes) : undefined),
+      secret: (name) => readVariable(name, env),
       changed: (what) => this.announcer.changed(what),
     };
   }
 
   list(): EngineView[] {
-    return [...this.engines.values()].map((engine) => engine.view());
+    const engines = [...this.engines.values()].map(({ engine }) => engine);
+    return engines.map((engine) => withoutLoaded(engine.view(), engines));
   }
 
   /** Looks after the engines; resolves when it is known of each whether it answers, at the latest after `startWaitMs`. */
@@ -73,7 +92,7 @@ export class Fleet {
     await this.follow();
     this.forget = file.onChange(() => void this.follow());
     const deadline = deadlineSignal(clock, this.config.startWaitMs);
-    await Promise.allSettled([...this.engines.values()].map((engine) => engine.settled(deadline.signal)));
+    await Promise.allSettled([...this.engines.values()].map(({ engine }) => engine.settled(deadline.signal)));
     deadline.clear();
     this.announcer.start();
   }
@@ -85,27 +104,46 @@ export class Fleet {
     this.discovery?.cancel();
     this.announcer.stop();
     await this.work;
-    await Promise.all([...this.engines.values()].map((engine) => engine.close()));
+    const closed = this.activation.close();
+    await Promise.all([...this.engines.values()].map(({ engine }) => engine.close()));
+    await closed;
     this.engines.clear();
     await this.ports.http.close();
+    await this.ports.ollama.close();
   }
 
   /** Starts a local engine; resolves when it answers. */
   async startEngine(id: string, signal: AbortSignal): Promise<EngineView> {
     const engine = this.find(id);
-    await engine.start(signal);
+    const slot = this.activation.slotOf(engine);
+    await (slot ? slot.activate(engine, signal) : engine.start(signal));
     return engine.view();
   }
 
   async stopEngine(id: string): Promise<EngineView> {
     const engine = this.find(id);
-    await engine.stop();
+    const slot = this.activation.slotOf(engine);
+    await (slot ? slot.stop(engine) : engine.stop());
     return engine.view();
   }
 
-  private find(id: string): Engine {
-    const engine = this.engines.get(id);
-    if (engine) return engine;
+  /** Sees to it that the provider serves the model; resolves when it does. */
+  async activate(provider: string, model: string, signal: AbortSignal): Promise<EngineView> {
+    return (await this.activation.activate(provider, model, signal)).view();
+  }
+
+  /** Takes note that requests run on what serves the model. */
+  used(provider: string, model: string): EngineView {
+    return this.activation.used(provider, model).view();
+  }
+
+  autostart(): { enabled: boolean; services: AutostartView[] } {
+    return { enabled: this.config.autostartEnabled, services: this.activation.list() };
+  }
+
+  private find(id: string): OnDemandEngine {
+    const held = this.engines.get(id);
+    if (held) return held.engine;
     const known = [...this.engines.keys()].join(', ') || 'none';
     throw new FlotillaError('not_found', `There is no engine "${id}". Known: ${known}.`);
   }
@@ -114,7 +152,7 @@ export class Fleet {
     this.work = this.work.then(async () => {
       if (!this.open) return;
       try {
-        await this.apply(await this.providers());
+        await this.apply(unitsOf(await this.providers(), this.ports.file.current.models, this.config));
       } catch (error) {
         log.error('the engines of the configuration could not all be taken', { error });
       }
@@ -133,25 +171,45 @@ export class Fleet {
     return found;
   }
 
-  private async apply(providers: readonly ProviderConfig[]): Promise<void> {
-    const wanted = new Map(providers.map((provider) => [provider.name, provider]));
-    const gone = [...this.engines.values()].filter(
-      ({ provider }) => JSON.stringify(provider) !== JSON.stringify(wanted.get(provider.name)),
-    );
-    await Promise.all(gone.map((engine) => engine.close()));
-    for (const { provider } of gone) this.engines.delete(provider.name);
-    const commands = new Map(providers.flatMap(({ name, process }) => (process ? [[name, process] as const] : [])));
-    const { processes, clock } = this.ports;
-    await endStrays(this.enginePorts.records, commands, processes, clock, this.config.stopTimeoutMs);
-    let changed = gone.length > 0;
-    for (const provider of wanted.values()) {
-      if (this.engines.has(provider.name)) continue;
-      const engine = new Engine(provider, this.config, this.enginePorts);
-      this.engines.set(provider.name, engine);
-      engine.open();
-      changed = true;
+  private async apply(units: readonly EngineUnit[]): Promise<void> {
+    const wanted = new Map(units.map((unit) => [unit.id, unit]));
+    const gone = [...this.engines].filter(([id, { made }]) => made !== originOf(wanted.get(id)));
+    for (const [id, { engine }] of gone) {
+      this.activation.remove(engine);
+      this.engines.delete(id);
     }
-    if (changed) this.announcer.changed('state');
+    await Promise.all(gone.map(([, { engine }]) => engine.close()));
+    await this.endStrays(units);
+    for (const unit of units) {
+      const held = this.engines.get(unit.id);
+      if (held) {
+        held.engine.onDemand = unit.onDemand;
+        continue;
+      }
+      const engine = this.make(unit);
+      this.engines.set(unit.id, { engine, made: originOf(unit)! });
+      engine.open();
+      this.activation.add(engine);
+    }
+    this.announcer.changed('state');
+  }
+
+  private make({ onDemand, ...unit }: EngineUnit): OnDemandEngine {
+    if (onDemand?.ollamaModel === undefined)
+      return new Engine({ ...unit, ...(onDemand && { onDemand }) }, this.config, this.enginePorts);
+    const control = this.ports.ollama;
+    return new OllamaModel({ ...unit, onDemand }, this.config, { ...this.enginePorts, control });
+  }
+
+  private async endStrays(units: readonly EngineUnit[]): Promise<void> {
+    const commands = new Map(
+      units.flatMap(({ id, provider }) => (provider.process ? [[id, provider.process] as const] : [])),
+    );
+    // Only at the start: later, what has not answered yet is being started.
+    const onDemand = new Set(this.followed ? [] : units.filter((unit) => unit.onDemand).map(({ id }) => id));
+    this.followed = true;
+    const { processes, clock } = this.ports;
+    await endStrays(this.enginePorts.records, commands, onDemand, processes, clock, this.config.stopTimeoutMs);
   }
 
   private async tell(): Promise<void> {
@@ -161,4 +219,21 @@ export class Fleet {
     }
     await this.ports.publish(engines);
   }
+}
+
+/** What a change of means another engine. */
+function originOf(unit: EngineUnit | undefined): string | undefined {
+  if (!unit) return undefined;
+  const { id, provider, onDemand } = unit;
+  return JSON.stringify([id, provider, onDemand !== undefined, onDemand?.ollamaModel]);
+}
+
+/** A server's list without those of its models that are engines of their own. */
+function withoutLoaded(view: EngineView, engines: readonly OnDemandEngine[]): EngineView {
+  if (view.kind !== 'ollama' || view.onDemand) return view;
+  const own = engines.filter(
+    ({ id, onDemand }) => onDemand?.allowed && onDemand.ollamaModel !== undefined && id.startsWith(`${view.id}/`),
+  );
+  const names = own.flatMap((engine) => [engine.onDemand!.ollamaModel!, `${engine.onDemand!.ollamaModel!}:latest`]);
+  return names.length === 0 ? view : { ...view, models: view.models.filter(({ name }) => !names.includes(name)) };
 }

@@ -1,10 +1,11 @@
 import type { Clock, Timer } from '@flotilla/kernel';
 import { logger } from '@flotilla/telemetry';
 import { processCrashes, processStarts } from './fleet.metrics.ts';
+import type { LogFile } from './log-file.ts';
 import type { ProcessCommand, ProcessExit, ProcessHost, RunningProcess } from './process-host.ts';
-import { fingerprint, type ProcessRecords } from './process-records.ts';
+import { fingerprint, type ProcessRecord, type ProcessRecords } from './process-records.ts';
 
-const log = logger('fleet');
+const logs = logger('fleet');
 
 /** The longest pause before a restart, milliseconds. */
 const maxBackoffMs = 30_000;
@@ -28,6 +29,9 @@ export interface ProcessEvents {
   gaveUp(reason: string, output: readonly string[]): void;
 }
 
+/** What is written down of a process beside what it takes to find it again. */
+export type ProcessFacts = Pick<ProcessRecord, 'port' | 'models'>;
+
 /** One engine's process: started, restarted with growing pauses, and given up by a breaker when it keeps crashing. */
 export class ManagedProcess {
   private running: RunningProcess | undefined;
@@ -48,6 +52,8 @@ export class ManagedProcess {
     private readonly policy: ProcessPolicy,
     private readonly clock: Clock,
     private readonly events: ProcessEvents,
+    private readonly log?: LogFile,
+    private readonly facts: ProcessFacts = {},
   ) {}
 
   /** It is to run: it does, or will after a pause. */
@@ -57,6 +63,23 @@ export class ManagedProcess {
 
   get alive(): boolean {
     return this.running !== undefined;
+  }
+
+  get pid(): number | undefined {
+    return this.running?.pid;
+  }
+
+  /** An earlier controller left it, ready to be used. */
+  get left(): boolean {
+    const left = this.records.get(this.id);
+    if (!left?.ready || left.fingerprint !== fingerprint(this.command)) return false;
+    return this.host.runs(left.pid, left.startedAt);
+  }
+
+  /** Takes note that it answers: only such a process is worth taking over from a controller that was killed. */
+  answered(): void {
+    const record = this.records.get(this.id);
+    if (this.running && record && !record.ready) this.records.set(this.id, { ...record, ready: true });
   }
 
   /**
@@ -99,7 +122,7 @@ export class ManagedProcess {
       } catch (error) {
         const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
         this.asked = false;
-        log.error('an engine process cannot be started', { engine: this.id, code });
+        logs.error('an engine process cannot be started', { engine: this.id, code });
         this.events.gaveUp(`the program "${this.command.command[0]}" cannot be started (${code})`, []);
       }
     });
@@ -107,16 +130,18 @@ export class ManagedProcess {
 
   private async run(): Promise<void> {
     const left = this.records.get(this.id);
-    const adopted =
-      left?.fingerprint === fingerprint(this.command) ? this.host.adopt(left.pid, left.startedAt) : undefined;
-    const running = adopted ?? (await this.host.spawn(this.command));
+    const seen = fingerprint(this.command);
+    const adopted = left?.fingerprint === seen ? this.host.adopt(left.pid, left.startedAt, this.log) : undefined;
+    const record = ({ pid, startedAt }: Pick<RunningProcess, 'pid' | 'startedAt'>) =>
+      this.records.set(this.id, { pid, startedAt, fingerprint: seen, ...this.facts });
+    const running = adopted ?? (await this.host.spawn(this.command, { log: this.log, recorded: record }));
     this.running = running;
     this.fault = undefined;
-    const { pid, startedAt } = running;
-    this.records.set(this.id, { pid, startedAt, fingerprint: fingerprint(this.command) });
+    const { pid } = running;
+    if (!adopted) record(running);
     void running.ended.then((exit) => this.onEnd(running, exit));
     processStarts.add(1, { engine: this.id });
-    log.info(adopted ? 'an engine process was taken over' : 'an engine process was started', { engine: this.id, pid });
+    logs.info(adopted ? 'an engine process was taken over' : 'an engine process was started', { engine: this.id, pid });
     this.events.started();
   }
 
@@ -130,14 +155,12 @@ export class ManagedProcess {
     const { crashLimit, crashWindowMs, restartBackoffMs } = this.policy;
     this.crashes = [...this.crashes.filter((at) => now - at < crashWindowMs), now];
     processCrashes.add(1, { engine: this.id });
-    log.warn('an engine process ended', { engine: this.id, reason });
+    logs.warn('an engine process ended', { engine: this.id, reason });
     if (this.crashes.length >= crashLimit) {
       this.asked = false;
       const within = `${this.crashes.length} times within ${Math.ceil(crashWindowMs / 1_000)} s`;
-      this.events.gaveUp(
-        `it crashed ${within} and stays down until it is started again; the last time ${reason}`,
-        output,
-      );
+      const often = `it crashed ${within} and stays down until it is started again; the last time ${reason}`;
+      this.events.gaveUp(crashLimit === 1 ? reason : often, output);
       return;
     }
     const pause = Math.min(maxBackoffMs, restartBackoffMs * 2 ** (this.crashes.length - 1));
@@ -148,7 +171,7 @@ export class ManagedProcess {
   private async end(process: RunningProcess): Promise<void> {
     process.signal('SIGTERM');
     if (await this.endsWithin(process, this.policy.stopTimeoutMs)) return;
-    log.warn('an engine process did not end on SIGTERM and is killed', { engine: this.id, pid: process.pid });
+    logs.warn('an engine process did not end on SIGTERM and is killed', { engine: this.id, pid: process.pid });
     process.signal('SIGKILL');
     await this.endsWithin(process, killedMs);
   }
@@ -169,23 +192,27 @@ function describeEnd({ code, signal }: ProcessExit): string {
   return code === null ? 'the process ended' : `the process exited with ${code}`;
 }
 
-/** Ends processes an earlier controller left and that no engine wants any more. */
+/**
+ * Ends processes an earlier controller left and that no engine wants any more; of `onDemand`, which nobody waits for after
+ * a restart, also those that never answered.
+ */
 export async function endStrays(
   records: ProcessRecords,
   wanted: ReadonlyMap<string, ProcessCommand>,
+  onDemand: ReadonlySet<string>,
   host: ProcessHost,
   clock: Clock,
   stopTimeoutMs: number,
 ): Promise<void> {
-  const strays = records.all().filter(([id, { fingerprint: seen }]) => {
+  const strays = records.all().filter(([id, { fingerprint: seen, ready }]) => {
     const command = wanted.get(id);
-    return !command || fingerprint(command) !== seen;
+    return !command || fingerprint(command) !== seen || (onDemand.has(id) && !ready);
   });
   await Promise.all(
     strays.map(async ([id, { pid, startedAt }]) => {
       const stray = host.adopt(pid, startedAt);
       if (stray) {
-        log.warn('an engine process of an earlier controller is ended', { engine: id, pid });
+        logs.warn('an engine process of an earlier controller is ended', { engine: id, pid });
         stray.signal('SIGTERM');
         const timer = clock.after(stopTimeoutMs, () => stray.signal('SIGKILL'));
         await stray.ended;

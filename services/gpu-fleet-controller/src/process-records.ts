@@ -4,7 +4,15 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { ProcessCommand } from './process-host.ts';
 
-const record = z.object({ pid: z.number().int().positive(), startedAt: z.string(), fingerprint: z.string() });
+const record = z.object({
+  pid: z.number().int().positive(),
+  startedAt: z.string(),
+  fingerprint: z.string(),
+  /** It answered since it was started. */
+  ready: z.boolean().optional(),
+  port: z.number().optional(),
+  models: z.array(z.string()).optional(),
+});
 const records = z.record(z.string(), record);
 
 /** A process this controller started, by its engine's id. */

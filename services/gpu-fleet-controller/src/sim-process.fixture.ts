@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ProviderConfig } from '@flotilla/kernel';
+import type { ProviderConfig, ServiceConfig } from '@flotilla/kernel';
 
 /** The simulator's entry as source: Node runs it without a build. */
 const main = path.join(path.dirname(fileURLToPath(import.meta.url)), '../../../tools/engine-sim/src/main.ts');
@@ -22,4 +22,17 @@ export function simProvider(
       autostart,
     },
   };
+}
+
+/** A provider with a simulator for each of these names, one at a time on this port. */
+export function simServices(
+  port: number,
+  names: Record<string, string[]>,
+  onDemand: ProviderConfig['on_demand'] = { min_up_ms: 0 },
+): ProviderConfig {
+  const services = Object.entries(names).map(([name, args]): ServiceConfig => {
+    const command = [process.execPath, main, '--port', String(port), '--model', name, '--exit-with-parent', ...args];
+    return { name, command, env: {}, args: [] };
+  });
+  return { name: 'local', kind: 'vllm', base_url: `http://127.0.0.1:${port}/v1`, services, on_demand: onDemand };
 }
