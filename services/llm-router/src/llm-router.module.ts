@@ -1,6 +1,8 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { fleet } from '@flotilla/contracts';
 import { systemClock, systemRandom } from '@flotilla/kernel';
+import { AnswerCache } from './cache/answer-cache.ts';
+import { openCache } from './cache/open-cache.ts';
 import type { RouterConfig } from './config.ts';
 import { EndpointDirectory } from './endpoints/endpoint-directory.ts';
 import { Engines } from './generation/engines.ts';
@@ -8,10 +10,19 @@ import { endpointFacts } from './endpoints/fleet-facts.ts';
 import { FleetWatch } from './endpoints/fleet-watch.ts';
 import { RouterRpc } from './llm-router.rpc.ts';
 import { LlmRouter } from './llm-router.ts';
+import { noticeLayer } from './payload/notice-layer.ts';
+import { openPayload } from './payload/open-payload.ts';
+import { thinkLayer } from './payload/think-layer.ts';
 import { EndpointPicker } from './picking/endpoint-picker.ts';
 import type { RouterPorts } from './ports.ts';
-import { RouterDatabase } from './router-database.ts';
+import { Catalogue } from './providers/catalogue.ts';
+import { DatabaseOverrideStore } from './registry/override-store.database.ts';
+import { Overrides } from './registry/overrides.ts';
+import { RegistryAdmin } from './registry/registry-admin.ts';
 import { Registry } from './registry/registry.ts';
+import { RegistryRpc } from './registry.rpc.ts';
+import { RouterDatabase } from './router-database.ts';
+import { Transcripts } from './transcripts/transcripts.ts';
 
 @Module({})
 export class LlmRouterModule {
@@ -19,21 +30,52 @@ export class LlmRouterModule {
     const { clock = systemClock, random = systemRandom } = ports;
     return {
       module: LlmRouterModule,
-      controllers: [RouterRpc],
+      controllers: [RouterRpc, RegistryRpc],
       providers: [
         { provide: RouterDatabase, useFactory: () => ports.database && new RouterDatabase(ports.database, clock) },
         { provide: EndpointDirectory, useFactory: () => new EndpointDirectory(config.zone) },
-        { provide: EndpointPicker, useFactory: () => new EndpointPicker(clock, random, config) },
+        {
+          provide: EndpointPicker,
+          useFactory: () => new EndpointPicker({ clock, random, config, settings: () => ports.file.current.picking }),
+        },
         {
           provide: Engines,
-          useFactory: (picker: EndpointPicker) => new Engines(config, clock, picker),
+          useFactory: (picker: EndpointPicker) => new Engines(config, clock, random, picker),
           inject: [EndpointPicker],
         },
         {
           provide: Registry,
           useFactory: (directory: EndpointDirectory, engines: Engines) =>
-            new Registry(ports.file, directory, ports.env, config, (endpoints) => engines.client.keep(endpoints)),
+            new Registry(ports.file, directory, ports.env, config, (endpoints) => {
+              engines.client.keep(endpoints);
+              engines.picker.keep(endpoints);
+            }),
           inject: [EndpointDirectory, Engines],
+        },
+        {
+          provide: Overrides,
+          useFactory: (registry: Registry, database: RouterDatabase | undefined) => {
+            const { registryRefreshMs: refreshMs, registryTimeoutMs: timeoutMs } = config;
+            const store = database && new DatabaseOverrideStore({ database, clock, timeoutMs });
+            return new Overrides({ registry, store, bus: ports.bus, clock, refreshMs });
+          },
+          inject: [Registry, RouterDatabase],
+        },
+        {
+          provide: Catalogue,
+          useFactory: (registry: Registry, { client, watchdog }: Engines) =>
+            new Catalogue({ targetOf: (name) => registry.provider(name), client, watchdog, clock, settings: config }),
+          inject: [Registry, Engines],
+        },
+        {
+          provide: RegistryAdmin,
+          useFactory: (registry: Registry, overrides: Overrides, catalogue: Catalogue, cache: AnswerCache | undefined) =>
+            new RegistryAdmin({
+              ...{ registry, overrides },
+              offers: (provider, options) => catalogue.offers(provider, options),
+              purge: async (which) => (await cache?.purge(which)) ?? 0,
+            }),
+          inject: [Registry, Overrides, Catalogue, AnswerCache],
         },
         {
           provide: FleetWatch,
@@ -49,10 +91,36 @@ export class LlmRouterModule {
           inject: [EndpointDirectory],
         },
         {
+          provide: AnswerCache,
+          useFactory: (registry: Registry, engines: Engines, database: RouterDatabase | undefined) =>
+            database && openCache({ config, database, bus: ports.bus, clock, registry, engines }),
+          inject: [Registry, Engines, RouterDatabase],
+        },
+        {
+          provide: Transcripts,
+          useFactory: (registry: Registry) =>
+            config.transcriptsFile && new Transcripts(config.transcriptsFile, config, clock, () => registry.file),
+          inject: [Registry],
+        },
+        {
           provide: LlmRouter,
-          useFactory: (registry: Registry, engines: Engines) =>
-            new LlmRouter({ registry, engines, clock, steps: [], layers: [] }),
-          inject: [Registry, Engines],
+          useFactory: (
+            registry: Registry,
+            engines: Engines,
+            cache: AnswerCache | undefined,
+            transcripts: Transcripts | undefined,
+          ) =>
+            new LlmRouter({
+              ...{ registry, engines, clock },
+              steps: [openPayload(config, clock, () => registry.file)],
+              layers: [
+                ...(transcripts ? [transcripts.layer] : []),
+                noticeLayer,
+                ...(cache ? [cache] : []),
+                thinkLayer(config.suppressDecorations),
+              ],
+            }),
+          inject: [Registry, Engines, AnswerCache, Transcripts],
         },
       ],
     };

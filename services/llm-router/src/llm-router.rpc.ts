@@ -18,7 +18,7 @@ export class RouterRpc implements Handlers<typeof router.RouterDefinition> {
     return this.#router.embed(request, context.signal);
   }
 
-  async listModels(): Promise<router.ModelList> {
-    return { models: this.#router.listModels() };
+  async listModels(request: router.ListModelsRequest): Promise<router.ModelList> {
+    return { models: this.#router.listModels(request) };
   }
 }

@@ -12,7 +12,7 @@ import {
   type Plan,
   type PlanStep,
 } from './generation/plan.ts';
-import { defaultEmbeddingModel, listModels } from './registry/model-list.ts';
+import { defaultEmbeddingModel, listModels, type ListOptions } from './registry/model-list.ts';
 import type { Registry } from './registry/registry.ts';
 
 export interface RouterParts {
@@ -56,8 +56,8 @@ export class LlmRouter {
     return embed(engines, registry.resolve(model), request, signal);
   }
 
-  listModels(): router.Model[] {
-    return listModels(this.#parts.registry, this.#startedAt);
+  listModels(options: ListOptions): router.Model[] {
+    return listModels(this.#parts.registry, this.#startedAt, options);
   }
 
   #plan(request: router.GenerateRequest, signal: AbortSignal): Plan | Promise<Plan> {

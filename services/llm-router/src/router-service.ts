@@ -1,13 +1,16 @@
 import { nestService } from '@flotilla/rpc';
 import type { Subscription } from '@flotilla/bus';
 import type { Service } from '@flotilla/kernel';
+import { AnswerCache } from './cache/answer-cache.ts';
 import type { RouterConfig } from './config.ts';
 import { Engines } from './generation/engines.ts';
 import { FleetWatch } from './endpoints/fleet-watch.ts';
 import { subscribeToFleet } from './llm-router.events.ts';
 import { LlmRouterModule } from './llm-router.module.ts';
 import type { RouterPorts } from './ports.ts';
+import { Overrides } from './registry/overrides.ts';
 import { RouterDatabase } from './router-database.ts';
+import { Transcripts } from './transcripts/transcripts.ts';
 
 /** The service that resolves models to engines and speaks to them; serves flotilla.router.v1.Router. */
 export function createRouter(config: RouterConfig, ports: RouterPorts): Service {
@@ -24,12 +27,17 @@ export function createRouter(config: RouterConfig, ports: RouterPorts): Service 
       const watch = app.get(FleetWatch);
       subscription = await subscribeToFleet(ports.bus, watch);
       watch.start();
+      await app.get(Overrides).start();
+      await app.get(AnswerCache)?.start();
     },
     drain: (signal) => engines?.drain(signal) ?? Promise.resolve(),
     async onStop(app) {
       app.get(FleetWatch).stop();
       await subscription?.close();
+      await app.get(Overrides).stop();
       await app.get(Engines).close();
+      await app.get(Transcripts)?.close();
+      await app.get(AnswerCache)?.stop();
       app.get(RouterDatabase)?.stop();
     },
   });

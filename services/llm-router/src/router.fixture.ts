@@ -10,6 +10,7 @@ type FileInput = Parameters<typeof platformFileSchema.parse>[0];
 
 export interface Started {
   client: Client<typeof router.RouterDefinition>;
+  registry: Client<typeof router.RegistryDefinition>;
   bus: Bus;
   /** What the fleet answers. */
   engines: fleet.Engine[];
@@ -26,15 +27,18 @@ export async function startRouter({
   config = {},
   env = {},
   database,
+  bus: shared,
 }: {
   file?: FileInput;
   engines?: fleet.Engine[];
   config?: Partial<RouterConfig>;
   env?: Environment;
   database?: Database;
+  /** Of several routers; its owner closes it. */
+  bus?: Bus;
 } = {}): Promise<Started> {
   const rpc = createMemoryNetwork();
-  const bus = createMemoryBus();
+  const bus = shared ?? createMemoryBus();
   const live = liveValue<PlatformFile>(platformFileSchema.parse(file));
   rpc.serve(fleet.FleetDefinition, {
     listEngines: async () => ({ engines: started.engines }),
@@ -48,6 +52,7 @@ export async function startRouter({
   const client = rpc.client(router.RouterDefinition);
   const started: Started = {
     client,
+    registry: rpc.client(router.RegistryDefinition),
     bus,
     engines,
     set: (next) => live.set(platformFileSchema.parse(next)),
@@ -58,7 +63,7 @@ export async function startRouter({
     },
     async stop() {
       await service.stop();
-      await bus.close();
+      if (!shared) await bus.close();
       await rpc.close();
     },
   };

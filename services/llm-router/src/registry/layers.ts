@@ -31,6 +31,7 @@ const settings: Readonly<Record<string, z.ZodType<string | undefined>>> = {
 export function layOver(file: PlatformFile, overrides: readonly Override[], found: readonly string[]): Layers {
   const mistakes: string[] = [];
   const of = (kind: OverrideKind) => overrides.filter((override) => override.kind === kind);
+  mistakes.push(...of('provider').flatMap((override) => notForProviders(file, override)));
   const models = merged('models', modelSchema, file.models, of('model'), mistakes);
   const providers = merged('providers', providerSchema, file.providers, of('provider'), mistakes);
   const whole = { ...file, models, providers, ...settingsOf(of('setting'), mistakes) };
@@ -92,6 +93,26 @@ function settingsOf(overrides: readonly Override[], mistakes: string[]): Partial
     }
   }
   return values;
+}
+
+/** Fields that the fleet controller reads, which follows the file alone. */
+const fleetFields = ['process', 'services', 'on_demand'];
+
+/**
+ * What may not be said of a provider at run time. A key’s variable is one that the file names, or is named like one: whoever
+ * may set providers could send any other variable of the process to an address of their choice.
+ */
+function notForProviders({ providers }: PlatformFile, { name, definition }: Override): string[] {
+  if (typeof definition !== 'object' || definition === null || Array.isArray(definition)) return [];
+  const mistakes = fleetFields
+    .filter((field) => definition[field] != null)
+    .map((field) => `providers.${name}.${field}: the fleet follows the file alone, so it can only be set there`);
+  const variable = definition['api_key_env'];
+  const named = providers.some((provider) => provider.api_key_env === variable);
+  if (typeof variable === 'string' && !named && !/^(?!FLOTILLA_)\w+_API_KEY$/.test(variable)) {
+    mistakes.push(`providers.${name}.api_key_env: a variable that the file does not name has to end with _API_KEY`);
+  }
+  return mistakes;
 }
 
 const hides = ({ definition }: Override) => definition === null;

@@ -40,7 +40,7 @@ export function listModels(registry: Registry, startedAt: number, options: ListO
     }
   }
   return [...models.values()]
-    .filter(({ installed }) => installed || includeNonInstalled)
+    .filter(({ installed }) => installed || includeNonInstalled || registry.showsNonInstalled)
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 

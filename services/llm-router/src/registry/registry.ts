@@ -12,11 +12,12 @@ import { Profile } from './profile.ts';
 import { registryMetrics } from './registry.metrics.ts';
 import { Resolver } from './resolver.ts';
 import type { Resolution } from './resolution.ts';
+import type { registrySettings } from './settings.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export type { Resolution, Route } from './resolution.ts';
 
-export type RegistrySettings = TimeLimits & Pick<RouterConfig, 'profile' | 'loopbackAlias' | 'includeTestModels'>;
+export type RegistrySettings = TimeLimits & Pick<RouterConfig, keyof typeof registrySettings>;
 
 /** Names resolved since the last change that are kept; more are resolved anew each time. */
 const maxCached = 1_000;
@@ -73,6 +74,11 @@ export class Registry {
     return this.#problem ?? this.#file.problem;
   }
 
+  /** Whether lists show models whose weights or provider are not there, whoever asks. */
+  get showsNonInstalled(): boolean {
+    return this.#settings.includeNonInstalled;
+  }
+
   endpoints(): readonly Endpoint[] {
     this.#refresh();
     return this.#endpoints;
@@ -83,9 +89,24 @@ export class Registry {
     return this.#accounts.of(provider).hasKey;
   }
 
+  /** Why a name that may well be known is not served; undefined: nothing speaks against it. */
+  refusal(name: string): string | undefined {
+    this.#refresh();
+    return this.#resolver.refusal(this.#resolver.meaning(name));
+  }
+
   /** Throws `invalid_request` when the file would not be valid with these over it. */
   check(overrides: readonly Override[]): void {
     this.#lay(overrides);
+  }
+
+  fits(overrides: readonly Override[]): boolean {
+    try {
+      this.#lay(overrides);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** What is set at run time from now on, all of it. */
@@ -154,8 +175,9 @@ export class Registry {
 
   #lay(overrides: readonly Override[]): Snapshot {
     const { profile, loopbackAlias, includeTestModels } = this.#settings;
-    const found = this.#directory.providers();
-    const layers = layOver(this.#file.current, overrides, found);
+    const file = this.#file.current;
+    // The fleet looks for engines on the machine only where the file names no provider.
+    const layers = layOver(file, overrides, file.providers.length === 0 ? this.#directory.providers() : []);
     const overridden = overrides.some((override) => override.kind === 'setting' && override.name === 'profile');
     const setting = overridden ? undefined : profile;
     return { ...layers, profile: new Profile(layers.file, setting, includeTestModels), loopbackAlias };
@@ -163,7 +185,7 @@ export class Registry {
 
   #unknown(name: string): FlotillaError {
     const shown = (text: string) => JSON.stringify(text.slice(0, 200));
-    const refused = this.#resolver.refusal(this.#resolver.meaning(name));
+    const refused = this.refusal(name);
     const near = refused === undefined ? nearNames(name, this.#resolver.names()) : [];
     const text = [
       refused === undefined ? `There is no model ${shown(name)}.` : `The model ${shown(name)} ${refused}.`,

@@ -109,7 +109,8 @@ export class Resolver {
         const base = modelOn(endpoint, model, entry);
         return adapter && base !== undefined ? adapterOn(endpoint, name) : base;
       }),
-      ...{ price, entry, family: entry.family },
+      // An adapter's weights are not the family's.
+      ...{ price, entry, family: adapter ? undefined : entry.family },
     }));
   }
 

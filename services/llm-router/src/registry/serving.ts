@@ -7,7 +7,7 @@ export function splitQualified(text: string): [provider: string, model: string] 
   return slash < 0 ? [text, ''] : [text.slice(0, slash), text.slice(slash + 1)];
 }
 
-const hosted: ReadonlySet<EngineKind> = new Set<EngineKind>(['openai', 'openrouter', 'anthropic']);
+const hosted: ReadonlySet<EngineKind> = new Set<EngineKind>(['openai', 'openrouter', 'anthropic', 'runpod']);
 
 /** Hosted providers and gateways list what they advertise, not all they take. */
 export function takesAny(endpoint: Endpoint): boolean {
