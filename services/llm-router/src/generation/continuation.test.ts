@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { startEngineSim } from '@flotilla/engine-sim';
+import { until } from '@flotilla/testkit';
 import fc from 'fast-check';
 import type { RouterConfig } from '../config.ts';
 import { chunk, sse, startFakeEngine, type FakeEngine, type Script } from '../fake-engine.fixture.ts';
@@ -176,7 +177,6 @@ describe('an answer whose engine fails after the first token', () => {
     while (text !== 'Hello wor') text += textOf([(await stream.next()).value!]);
     await stream.return!();
     const second = fakes.flatMap((fake) => fake.seen).find((seen) => seen.body.continue_final_message)!;
-    while (!second.ended) await new Promise((resolve) => setImmediate(resolve));
-    expect(second.aborted).toBe(true);
+    await until(() => second.aborted);
   });
 });

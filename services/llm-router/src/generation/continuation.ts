@@ -34,7 +34,7 @@ export function mayContinue(request: router.GenerateRequest): boolean {
 
 /** Whether `target` has the weights of the engine that began the answer and can take it up. */
 export function goesOn(target: Target, route: Route, began: { target: Target; route: Route | undefined }): boolean {
-  if (!target.adapter.continues) return false;
+  if (!target.adapter.continues || target.persona !== began.target.persona) return false;
   return target.model === began.target.model || (route.family !== undefined && route.family === began.route?.family);
 }
 
