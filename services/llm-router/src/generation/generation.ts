@@ -43,7 +43,7 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Trie
   /** Of the engine asked last. */
   #totalMs = Infinity;
   #toldAt: number;
-  #notices: Event[];
+  #notices: Event[] = [];
 
   constructor(engines: Engines, plan: Plan, signal: AbortSignal) {
     const { request, resolution } = plan;
@@ -55,7 +55,6 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Trie
     this.#startedAt = this.#toldAt = engines.clock.monotonic();
     this.#record = new GenerationRecord(plan, this.#startedAt, engines.onOutcome);
     this.#continuation = new Continuation(engines, request, this.#attempts);
-    this.#notices = (plan.notices ?? []).map((value) => ({ event: { $case: 'notice', value } }));
   }
 
   [Symbol.asyncIterator](): this {
@@ -201,6 +200,7 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Trie
       endpoint: id,
       systemFingerprint: attempt.systemFingerprint,
       routing: { ...this.#plan.routing, attempts: this.#attempts.count },
+      price: this.#attempts.routeOf(target)?.price,
     };
     this.#queue.readFrom(attempt);
     this.#queue.push({ event: { $case: 'answerer', value } }, ...this.#notices);

@@ -8,6 +8,8 @@ export interface Plan {
   readonly resolution: Resolution;
   /** What the client is told of how it came to be so. */
   readonly routing: chat.Routing;
+  /** What the client is told beside the answer; absent: nothing. */
+  readonly notices?: readonly chat.Notice[];
 }
 
 export type GenerateEvents = AsyncIterableIterator<router.GenerateEvent, undefined>;
