@@ -7,6 +7,7 @@ export * from './live.ts';
 export * from './model-names.ts';
 export * from './model-prices.ts';
 export * from './platform/cache.ts';
+export * from './platform/experiments.ts';
 export * from './platform/issuers.ts';
 export * from './platform/models.ts';
 export * from './platform/payload.ts';

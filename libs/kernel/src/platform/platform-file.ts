@@ -1,6 +1,7 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { cacheSchema } from './cache.ts';
+import { experimentsSchema, mirrorsSchema } from './experiments.ts';
 import { issuerSchema } from './issuers.ts';
 import { modelSchema } from './models.ts';
 import { pickingSchema } from './picking.ts';
@@ -29,6 +30,8 @@ export const platformFileSchema = z.strictObject({
   payload: payloadSchema.prefault({}),
   cache: cacheSchema,
   picking: pickingSchema.prefault({}),
+  experiments: experimentsSchema,
+  mirrors: mirrorsSchema,
   auth: z.strictObject({ jwt: z.array(issuerSchema).default([]) }).prefault({}),
   /** Where this platform runs, and where else one does that takes its requests when it answers sooner. */
   regions: z.strictObject({ peers: z.array(peerRegion).default([]) }).prefault({}),

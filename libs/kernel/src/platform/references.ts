@@ -1,3 +1,4 @@
+import type { ExperimentConfig, MirrorConfig } from './experiments.ts';
 import type { ModelConfig } from './models.ts';
 import type { ProfileConfig } from './profiles.ts';
 
@@ -8,6 +9,8 @@ export interface NamedParts {
   readonly models: readonly ModelConfig[];
   readonly profiles: Readonly<Record<string, ProfileConfig>>;
   readonly profile?: string | undefined;
+  readonly experiments?: readonly ExperimentConfig[];
+  readonly mirrors?: readonly MirrorConfig[];
 }
 
 /**
@@ -15,7 +18,7 @@ export interface NamedParts {
  * well. A file without providers may name any: they are looked for on the machine. `found`: providers that were.
  */
 export function brokenReferences(parts: NamedParts, found: readonly string[] = []): string[] {
-  return [...twice(parts), ...unknownProviders(parts, found), ...unknownProfile(parts)];
+  return [...twice(parts), ...unknownProviders(parts, found), ...unknownArms(parts, found), ...unknownProfile(parts)];
 }
 
 function twice({ providers, models }: NamedParts): string[] {
@@ -54,6 +57,25 @@ function unknownProviders({ providers, default_provider, models }: NamedParts, f
     }
   }
   return mistakes;
+}
+
+function unknownArms(
+  { providers, models, experiments = [], mirrors = [] }: NamedParts,
+  found: readonly string[],
+): string[] {
+  const known = new Set([...providers.map(({ name }) => name), ...found]);
+  if (known.size === 0) return [];
+  const names = new Set(
+    models.flatMap(({ name, aliases, adapters }) => [name, ...aliases, ...adapters.map((adapter) => adapter.name)]),
+  );
+  const named = [
+    ...experiments.flatMap(({ name, arms }) => arms.map((arm) => ({ where: `experiments.${name}`, model: arm.model }))),
+    ...mirrors.map(({ name, to }) => ({ where: `mirrors.${name}`, model: to })),
+  ];
+  return named.flatMap(({ where, model }) => {
+    if (model === undefined || names.has(model) || known.has(model.split('/', 1)[0]!)) return [];
+    return [`${where}: "${model}" is neither a model nor begins with a provider’s name`];
+  });
 }
 
 function unknownProfile({ profiles, profile }: NamedParts): string[] {
