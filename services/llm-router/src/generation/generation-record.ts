@@ -12,8 +12,8 @@ export interface AnswerOutcome {
   /** From the request to the first token of a stream, in milliseconds. */
   readonly firstTokenMs: number | undefined;
   readonly usage: common.Usage | undefined;
-  /** Engines asked. */
-  readonly attempts: number;
+  /** Engines that failed on the way, whether another one answered or not. */
+  readonly failures: number;
 }
 
 /** What metrics and the trace tell of one Generate call. Times are the clock's monotonic milliseconds. */
@@ -26,6 +26,7 @@ export class GenerationRecord {
   #metrics: ModelMetrics | undefined;
   #firstTokenAt: number | undefined;
   #attempts = 0;
+  #failures = 0;
   /** The W3C trace context that engines are given; undefined outside of any trace. */
   #parent: string | undefined;
 
@@ -64,6 +65,11 @@ export class GenerationRecord {
     });
     if (this.#parent !== undefined) headers.push('traceparent', this.#parent);
     return metrics;
+  }
+
+  /** An engine failed, before its first token or after it. */
+  engineFailed(): void {
+    this.#failures += 1;
   }
 
   /** Something happened on the way, for the trace. */
@@ -106,6 +112,6 @@ export class GenerationRecord {
   #tell(error: FlotillaError | undefined, usage: common.Usage | undefined): void {
     const { stream } = this.#plan.request;
     const firstTokenMs = stream && this.#firstTokenAt !== undefined ? this.#firstTokenAt - this.#startedAt : undefined;
-    this.#told?.(this.#plan, { error, firstTokenMs, usage, attempts: this.#attempts });
+    this.#told?.(this.#plan, { error, firstTokenMs, usage, failures: this.#failures });
   }
 }

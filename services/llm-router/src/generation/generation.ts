@@ -116,6 +116,7 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Trie
 
   broke(attempt: Attempt, failure: EngineFailure): void {
     this.#left(attempt);
+    this.#record.engineFailed();
     const again = this.#attempts.failed(attempt.target, failure, this.#phase === 'answering');
     if (this.#phase === 'answering') this.#goOn(attempt, failure);
     else if (this.#tries.length === 0) this.#tryAnother(again, failure.error);
