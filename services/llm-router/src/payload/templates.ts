@@ -57,8 +57,7 @@ async function readTemplate(file: string): Promise<string | undefined> {
     if (text.trim() !== '' && text.length <= maxCharacters) return text;
     log.warn('a chat template is empty or too large', { file, characters: text.length });
   } catch (error) {
-    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    if (!missing) log.warn('a chat template cannot be read', { file, error });
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') log.warn('a chat template cannot be read', { file, error });
   }
   return undefined;
 }

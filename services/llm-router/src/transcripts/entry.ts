@@ -1,5 +1,5 @@
 import type { chat, common } from '@flotilla/contracts';
-import { costMicros, type ModelPrice } from '@flotilla/kernel';
+import { costMicros } from '@flotilla/kernel';
 import { redactSecrets } from '@flotilla/telemetry';
 import type { Plan } from '../generation/plan.ts';
 
@@ -57,7 +57,7 @@ export function entryLine(plan: Plan, course: Course, prompts: boolean): string 
       completion_tokens: usage.completionTokens,
       cached_tokens: usage.cachedTokens,
       estimated: usage.estimated,
-      cost_usd: costMicros(usage, priceOf(plan, answerer?.provider)) / 1_000_000,
+      cost_usd: costMicros(usage, answerer?.price) / 1_000_000,
     }),
     attempts: routing.attempts,
     ...filled({ task: routing.task, policy: routing.policy, cache: routing.cache }),
@@ -66,14 +66,6 @@ export function entryLine(plan: Plan, course: Course, prompts: boolean): string 
     ...(course.notices.length > 0 && { notices: course.notices }),
     ...(prompts && { messages: request.messages.map(messageOf), answer: course.choices.map(answerOf) }),
   });
-}
-
-/** What an answer costs at a provider; a cache costs nothing. */
-function priceOf({ resolution }: Plan, provider: string | undefined): ModelPrice | undefined {
-  const route = [...resolution.routes, ...resolution.fallbacks].find(({ targets }) =>
-    targets.some(({ endpoint }) => endpoint.facts.provider === provider),
-  );
-  return route?.price ?? resolution.entry?.price;
 }
 
 function messageOf({ role, content, partsJson, toolCallId, toolCallsJson }: chat.Message): object {
