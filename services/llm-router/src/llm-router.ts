@@ -1,5 +1,6 @@
 import type { router } from '@flotilla/contracts';
 import type { Clock } from '@flotilla/kernel';
+import type { Activation } from './activation/activation.ts';
 import { embed } from './generation/embedding.ts';
 import type { Engines } from './generation/engines.ts';
 import { Generation } from './generation/generation.ts';
@@ -23,6 +24,8 @@ export interface RouterParts {
   readonly steps: readonly PlanStep[];
   /** The first is the outermost. */
   readonly layers: readonly AnswerLayer[];
+  /** Sees to it that an engine is ready, where that takes a start. Absent: engines are there or are not. */
+  readonly activation?: Pick<Activation, 'ready'>;
 }
 
 /** What the service does, without how it is called. */
@@ -51,9 +54,11 @@ export class LlmRouter {
   }
 
   async embed(request: router.EmbedRequest, signal: AbortSignal): Promise<router.EmbedResponse> {
-    const { registry, engines } = this.#parts;
+    const { registry, engines, activation } = this.#parts;
     const model = request.model || defaultEmbeddingModel(registry);
-    return embed(engines, registry.resolve(model), request, signal);
+    const resolution = registry.resolve(model);
+    const ready = (await activation?.ready(resolution, request.caller?.requestId ?? '', signal)) ?? resolution;
+    return embed(engines, ready, request, signal);
   }
 
   listModels(options: ListOptions): router.Model[] {

@@ -28,6 +28,7 @@ export async function startRouter({
   env = {},
   database,
   bus: shared,
+  activate,
 }: {
   file?: FileInput;
   engines?: fleet.Engine[];
@@ -36,6 +37,8 @@ export async function startRouter({
   database?: Database;
   /** Of several routers; its owner closes it. */
   bus?: Bus;
+  /** How the fleet starts what is asked for. Absent: no fleet does. */
+  activate?: (request: fleet.ActivateRequest, signal: AbortSignal) => Promise<fleet.Engine>;
 } = {}): Promise<Started> {
   const rpc = createMemoryNetwork();
   const bus = shared ?? createMemoryBus();
@@ -45,6 +48,12 @@ export async function startRouter({
     startEngine: () => Promise.reject(new Error('not here')),
     stopEngine: () => Promise.reject(new Error('not here')),
   });
+  if (activate) {
+    rpc.serve(fleet.ActivationDefinition, {
+      activate: (request, { signal }) => activate(request, signal),
+      getAutostart: () => Promise.reject(new Error('not here')),
+    });
+  }
   const service = createRouter(
     { ...defaults, ...config },
     { rpc, bus, file: live, env, ...(database && { database: async () => database }) },

@@ -26,6 +26,12 @@ export class EndpointDirectory {
     }
   }
 
+  /** Takes what the fleet says of one engine, before it tells of all. */
+  updateOne(engine: EndpointFacts): void {
+    const known = this.#engines.some(({ id }) => id === engine.id);
+    this.update(known ? this.#engines.map((one) => (one.id === engine.id ? engine : one)) : [...this.#engines, engine]);
+  }
+
   /** Those whose engines the fleet told of. */
   providers(): string[] {
     return [...new Set(this.#engines.map((engine) => engine.provider))];
@@ -43,7 +49,7 @@ export class EndpointDirectory {
     const covered = new Set(facts.map((engine) => engine.provider));
     for (const provider of file.providers) {
       // A provider that is a process here lives only as the fleet says.
-      if (!covered.has(provider.name) && !provider.process) facts.push(configured(provider));
+      if (!covered.has(provider.name) && !runsHere(provider)) facts.push(configured(provider));
     }
     const next = new Map<string, Endpoint>();
     for (const fact of facts) {
@@ -56,6 +62,10 @@ export class EndpointDirectory {
     this.#endpoints = next;
     return [...next.values()];
   }
+}
+
+function runsHere({ kind, process, services }: ProviderConfig): boolean {
+  return process !== undefined || (services !== undefined && kind !== 'ollama');
 }
 
 function configured(provider: ProviderConfig): EndpointFacts {
@@ -90,6 +100,7 @@ function alike(a: EndpointFacts, b: EndpointFacts): boolean {
   return (
     identity(a) === identity(b) &&
     a.ready === b.ready &&
+    String(a.activatable) === String(b.activatable) &&
     a.models.length === b.models.length &&
     a.models.every(
       (model, i) =>

@@ -33,6 +33,10 @@ export interface EndpointFacts {
   readonly maxAdapters?: number;
   /** Milliseconds since 1970. */
   readonly since: number;
+  /** What it does not serve now and the fleet can make it serve. */
+  readonly activatable?: readonly string[];
+  /** It runs only while it is used. */
+  readonly onDemand?: boolean;
 }
 
 /** What this router knows of a model on an engine. */

@@ -15,5 +15,6 @@ export function endpointFacts(engine: fleet.Engine): EndpointFacts {
     models: engine.models,
     ...(engine.load ?? { waiting: 0 }),
     since: engine.since,
+    ...(engine.onDemand && { onDemand: true, activatable: engine.activatable }),
   };
 }

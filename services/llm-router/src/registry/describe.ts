@@ -32,7 +32,7 @@ export function describeRegistry(registry: Registry, overrides: readonly Overrid
     })),
     endpoints: registry.endpoints().map(({ facts }) => ({
       ...{ id: facts.id, provider: facts.provider, kind: facts.kind, base_url: plainUrl(facts.baseUrl) },
-      ...{ ready: facts.ready, models: facts.models.map(({ name }) => name) },
+      ...{ ready: facts.ready, models: facts.models.map(({ name }) => name), activatable: facts.activatable ?? [] },
     })),
     overrides: overrides.map(({ kind, name, definition, updatedAt, updatedBy }) => ({
       ...{ kind, name, definition, updated_at: new Date(updatedAt).toISOString(), updated_by: updatedBy },

@@ -3,7 +3,7 @@ import { router } from '@flotilla/contracts';
 import { FlotillaError, type ModelConfig } from '@flotilla/kernel';
 import type { Registry } from './registry.ts';
 import type { Resolution } from './resolution.ts';
-import { capabilitiesOn, serves } from './serving.ts';
+import { capabilitiesOn, offered, serves } from './serving.ts';
 
 export interface ListOptions {
   /** Also models whose weights or provider are not there. */
@@ -26,7 +26,7 @@ export function listModels(registry: Registry, startedAt: number, options: ListO
     }
   }
   for (const endpoint of registry.endpoints()) {
-    for (const { name } of endpoint.facts.models) {
+    for (const name of offered(endpoint)) {
       const resolution = models.has(name) ? undefined : registry.find(name);
       if (!resolution) continue;
       const createdAt = endpoint.facts.since || startedAt;
@@ -51,7 +51,7 @@ export function defaultEmbeddingModel(registry: Registry): string {
   if (configuredOne) return configuredOne.name;
   const served: string[] = [];
   for (const endpoint of registry.endpoints()) {
-    for (const { name } of endpoint.facts.models) {
+    for (const name of offered(endpoint)) {
       if (capabilitiesOn(endpoint, name).includes('embeddings') && registry.find(name)) served.push(name);
     }
   }

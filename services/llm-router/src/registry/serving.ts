@@ -15,14 +15,26 @@ export function takesAny(endpoint: Endpoint): boolean {
 }
 
 export function takes(endpoint: Endpoint, model: string): boolean {
-  return takesAny(endpoint) || endpoint.facts.models.length === 0 || serves(endpoint, model);
+  return takesAny(endpoint) || tellsNothing(endpoint) || serves(endpoint, model);
 }
 
-/** Ollama lists `llama3:latest` for what everyone calls `llama3`. */
-export function serves(endpoint: Endpoint, name: string): boolean {
-  return endpoint.facts.models.some(
-    (model) => model.name === name || (endpoint.facts.kind === 'ollama' && model.name === `${name}:latest`),
+/** What it serves is not known: it may be anything. */
+function tellsNothing({ facts }: Endpoint): boolean {
+  return facts.models.length === 0 && !facts.activatable?.length;
+}
+
+/** Now, or once it is started. Ollama lists `llama3:latest` for what everyone calls `llama3`. */
+export function serves({ facts }: Endpoint, name: string): boolean {
+  if (facts.activatable?.includes(name)) return true;
+  return facts.models.some(
+    (model) => model.name === name || (facts.kind === 'ollama' && model.name === `${name}:latest`),
   );
+}
+
+/** The names it can be asked for, now or once it is started. */
+export function offered({ facts }: Endpoint): readonly string[] {
+  const names = facts.models.map((model) => model.name);
+  return facts.activatable?.length ? [...new Set([...names, ...facts.activatable])] : names;
 }
 
 export function capabilitiesOn(endpoint: Endpoint, name: string): readonly string[] {
@@ -34,7 +46,7 @@ export function capabilitiesOn(endpoint: Endpoint, name: string): readonly strin
 /** A target that names no model means the client's name where the engine knows it, else the one thing the engine serves. */
 export function modelOn(endpoint: Endpoint, wanted: string | undefined, model: ModelConfig): string | undefined {
   if (wanted !== undefined) return takes(endpoint, wanted) ? wanted : undefined;
-  if (endpoint.facts.models.length === 0 || serves(endpoint, model.name)) return model.name;
+  if (tellsNothing(endpoint) || serves(endpoint, model.name)) return model.name;
   const capability = model.capabilities.includes('embeddings') ? 'embeddings' : 'chat';
-  return endpoint.facts.models.find((entry) => capabilitiesOn(endpoint, entry.name).includes(capability))?.name;
+  return offered(endpoint).find((name) => capabilitiesOn(endpoint, name).includes(capability));
 }
