@@ -20,4 +20,18 @@ describe('the prices of models', () => {
     file.set(fileWith(4));
     expect(costMicros(used, prices.of('m'))).toBe(17);
   });
+
+  it('are the model’s for its aliases and adapters, and the dearest for a part that any may play', () => {
+    const file = parsePlatformFile(`
+models:
+  - { name: m, aliases: [fast], adapters: [{ name: sql }], targets: [{ provider: p }], price: { input: 1, output: 2 } }
+  - { name: n, targets: [{ provider: p }, { provider: q, price: { input: 3, output: 1 } }] }`);
+    const prices = new ModelPrices(liveValue(file));
+    expect([prices.of('fast'), prices.of('sql'), prices.of('n'), prices.of('role:chat')]).toEqual([
+      { input: 1, output: 2 },
+      { input: 1, output: 2 },
+      { input: 3, output: 1 },
+      { input: 3, output: 2 },
+    ]);
+  });
 });

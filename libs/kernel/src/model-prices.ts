@@ -19,15 +19,22 @@ export class ModelPrices {
     this.file = file;
   }
 
-  /** The price of a model by the name that clients ask for; of `auto`: of the dearest. Undefined: it costs nothing. */
+  /** The price of a model by a name that clients ask for it by; of `auto` and of roles: of the dearest. Undefined: it costs nothing. */
   of(model: string): ModelPrice | undefined {
     const { current } = this.file;
     if (current !== this.#read) {
       this.#read = current;
-      this.#byModel = new Map(current.models.map(({ name, price }) => [name, price]));
+      this.#byModel = new Map(
+        current.models.flatMap(({ name, aliases, adapters, price, targets }) =>
+          [name, ...aliases, ...adapters.map((adapter) => adapter.name)].map((one) => [
+            one,
+            price ?? targets.find((target) => target.price)?.price,
+          ]),
+        ),
+      );
       this.#dearest = dearest([...this.#byModel.values()]);
     }
-    return isAuto(model) ? this.#dearest : this.#byModel.get(model);
+    return isAuto(model) || model.startsWith('role:') ? this.#dearest : this.#byModel.get(model);
   }
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { chat, safety } from '@flotilla/contracts';
+import { chat, safety, type common } from '@flotilla/contracts';
 import { openDatabase, type Database } from '@flotilla/database';
 import { FlotillaError } from '@flotilla/kernel';
 import { until } from '@flotilla/testkit';
@@ -41,6 +41,28 @@ describe('a chat turn', () => {
     expect(await platform.recordedUsage(call)).toMatchObject([
       { outcome: 'completed', safety: 'checked', completion_tokens: 2, provider: 'p' },
     ]);
+  });
+
+  it('costs what the router says that it costs where it was answered, else what the file says of its name', async () => {
+    const yaml = 'models: [{ name: m, targets: [{ provider: p }], price: { input: 1, output: 2 } }]';
+    const costOf = async (price: common.Price | undefined) => {
+      const told = structuredClone(answerer);
+      if (told.event?.$case === 'answerer') told.event.value.price = price;
+      const generate: Neighbours['generate'] = async function* () {
+        yield told;
+        yield piece('one', 'stop');
+        yield finished(4);
+      };
+      platform.doing.generate = generate;
+      const call = platform.request();
+      await platform.chat(call);
+      const [row] = await platform.recordedUsage(call);
+      return Number(row!['cost_micros']);
+    };
+    await start({}, {}, yaml);
+    expect(await costOf({ input: 10, output: 100 })).toBe(500);
+    expect(await costOf({ input: 0, output: 0 })).toBe(0);
+    expect(await costOf(undefined)).toBe(18);
   });
 
   it('answers whole choices when the client does not stream, each guarded once', async () => {

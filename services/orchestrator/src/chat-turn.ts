@@ -183,7 +183,10 @@ export class ChatTurn {
   #settleContext(): void {
     if (!this.#reserved) return;
     const usage = this.#record.finalUsage();
-    this.#reserved.settle(usage, costMicros(usage, this.#parts.prices.of(this.#request.model)));
+    this.#reserved.settle(
+      usage,
+      costMicros(usage, this.#record.answerer?.price ?? this.#parts.prices.of(this.#request.model)),
+    );
   }
 
   async #prompt(): Promise<chat.Message[]> {

@@ -19,6 +19,7 @@ const answers: Neighbours['embed'] = async ({ inputs }) => ({
   model: 'm',
   embeddings: inputs.map((_, index) => ({ values: [index] })),
   usage: { promptTokens: 9, completionTokens: 0, cachedTokens: 0, estimated: false },
+  price: undefined,
 });
 const request = (requestId: string) =>
   orchestrator.EmbedRequest.fromPartial({
@@ -41,6 +42,20 @@ describe('embeddings', () => {
     const used = { model: 'm', costMicros: 18, reservedTokens: 40, leaseId: 'lease_1', operation: 'embedding' };
     expect(told[0]).toMatchObject({ ...used, usage: { promptTokens: 9 }, outcome: 'completed' });
     expect(await rows('embed-1')).toMatchObject([{ prompt_tokens: 9, cost_micros: 18, operation: 'embedding' }]);
+  });
+
+  it('cost what the router says that they cost', async () => {
+    const embed: Neighbours['embed'] = async (...call) => ({
+      ...(await answers(...call)),
+      price: { input: 5, output: 0 },
+    });
+    platform = await startPlatform(database, { embed }, { yaml });
+    await platform.client.embed(request('embed-3'));
+    const written = await until(async () => {
+      const found = await rows('embed-3');
+      return found.length > 0 && found;
+    });
+    expect(written).toMatchObject([{ cost_micros: 45 }]);
   });
 
   it('that fail say why, and are written as having used nothing', async () => {

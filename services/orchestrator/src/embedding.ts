@@ -1,5 +1,5 @@
 import type { common, orchestrator, router } from '@flotilla/contracts';
-import { costMicros, FlotillaError, toFlotillaError } from '@flotilla/kernel';
+import { costMicros, FlotillaError, toFlotillaError, type ModelPrice } from '@flotilla/kernel';
 import type { CallContext } from '@flotilla/rpc';
 import type { TurnParts } from './chat-turn.ts';
 import type { Outcome } from './turn-record.ts';
@@ -14,15 +14,15 @@ export async function embed(
 ): Promise<router.EmbedResponse> {
   const caller = request?.caller;
   if (!caller?.orgId || !caller.requestId) throw new FlotillaError('internal', 'The call has no caller.');
-  const write = (outcome: Outcome, usage: common.Usage, model: string) =>
+  const write = (outcome: Outcome, usage: common.Usage, model: string, price?: ModelPrice) =>
     journal.record({
       ...{ caller, model, provider: '', usage, reservedTokens, leaseId, outcome },
       ...{ safety: 'unchecked', operation: 'embedding', at: clock.now() },
-      costMicros: costMicros(usage, prices.of(request!.model || model)),
+      costMicros: costMicros(usage, price ?? prices.of(request!.model || model)),
     });
   try {
     const answer = await router.embed(request!, { timeoutMs: context.remainingMs(), signal: context.signal });
-    write('completed', answer.usage ?? nothing, answer.model || request!.model);
+    write('completed', answer.usage ?? nothing, answer.model || request!.model, answer.price);
     return answer;
   } catch (error) {
     write(toFlotillaError(error).code === 'cancelled' ? 'cancelled' : 'failed', nothing, request!.model);

@@ -37,7 +37,7 @@ export const piece = (content: string, finishReason = '', index = 0): router.Gen
 export const answerer: router.GenerateEvent = {
   event: {
     $case: 'answerer',
-    value: { model: 'm', provider: 'p', endpoint: 'e', systemFingerprint: '', routing: undefined },
+    value: { model: 'm', provider: 'p', endpoint: 'e', systemFingerprint: '', routing: undefined, price: undefined },
   },
 };
 export const finished = (completionTokens: number): router.GenerateEvent => ({

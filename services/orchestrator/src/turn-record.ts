@@ -95,7 +95,7 @@ export class TurnRecord {
     return { promptTokens, completionTokens, cachedTokens: 0, estimated: began };
   }
 
-  /** `price`: what the model asked for costs. */
+  /** `price`: what the model asked for costs; where the router knows what answered, that is what counts. */
   row(at: number, price: ModelPrice | undefined, turnId: () => string): TurnRow {
     const { model, provider } = this.answerer ?? { model: '', provider: '' };
     const turn = this.#turn(turnId);
@@ -103,7 +103,7 @@ export class TurnRecord {
     const { reservedTokens, leaseId, operation } = this.request;
     return {
       ...{ caller: this.caller, model: model || this.request.model, provider, usage },
-      ...{ costMicros: costMicros(usage, price), reservedTokens, leaseId },
+      ...{ costMicros: costMicros(usage, this.answerer?.price ?? price), reservedTokens, leaseId },
       operation: operation === 'completion' ? operation : 'chat',
       ...{ outcome: this.outcome, safety: this.safety, at, ...(turn && { turn }) },
     };

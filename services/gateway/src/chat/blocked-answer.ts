@@ -6,7 +6,7 @@ export async function* blockedAnswer(model: string, message: string): AsyncGener
   yield {
     event: {
       $case: 'answerer',
-      value: { model, provider: '', endpoint: '', systemFingerprint: '', routing: undefined },
+      value: { model, provider: '', endpoint: '', systemFingerprint: '', routing: undefined, price: undefined },
     },
   };
   const choice = chat.Choice.fromPartial({ role: 'assistant', content: message, finishReason: 'content_filter' });

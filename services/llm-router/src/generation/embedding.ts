@@ -41,7 +41,7 @@ export async function embed(
     usage.promptTokens += used.promptTokens;
     usage.estimated ||= used.estimated;
   }
-  return { model: resolution.name, embeddings, usage };
+  return { model: resolution.name, embeddings, usage, price: resolution.routes[0]?.price };
 }
 
 async function embedBatchOnce(

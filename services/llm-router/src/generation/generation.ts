@@ -193,7 +193,8 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Trie
     if (this.#hedge) hedges.add(1, { first: attempt === this.#hedge ? 'second' : 'first' });
     for (const other of [...this.#tries]) if (other !== attempt) this.#abort(other);
     this.#phase = 'answering';
-    this.#record.firstToken(attempt.metrics, readAt);
+    const price = this.#attempts.routeOf(target)?.price;
+    this.#record.firstToken(attempt.metrics, readAt, price);
     const { id, provider } = target.endpoint.facts;
     const value = {
       model: name,
@@ -201,7 +202,7 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Trie
       endpoint: id,
       systemFingerprint: attempt.systemFingerprint,
       routing: { ...this.#plan.routing, attempts: this.#attempts.count },
-      price: this.#attempts.routeOf(target)?.price,
+      price,
     };
     this.#queue.readFrom(attempt);
     this.#queue.push({ event: { $case: 'answerer', value } }, ...this.#notices);

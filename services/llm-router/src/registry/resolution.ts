@@ -7,7 +7,7 @@ export interface Route {
   readonly targets: readonly Target[];
   /** Of the model whose route it is: routes of one family have the same weights behind them. */
   readonly family?: string | undefined;
-  /** What an answer costs there; undefined: the configuration does not say. */
+  /** What an answer costs there; undefined: no model of the configuration says so. */
   readonly price?: ModelPrice | undefined;
   /** The model of the configuration that the route is of; of a fallback it may be another than was asked for. */
   readonly entry?: ModelConfig | undefined;

@@ -1,8 +1,8 @@
-import type { ModelConfig, PersonaConfig } from '@flotilla/kernel';
+import type { ModelConfig, ModelPrice, PersonaConfig } from '@flotilla/kernel';
 import type { Endpoint } from '../endpoints/endpoint.ts';
 import type { Target } from '../providers/target.ts';
 import type { Resolution, Route } from './resolution.ts';
-import { capabilitiesOn, modelOn, serves, splitQualified, takes, takesAny } from './serving.ts';
+import { capabilitiesOn, modelOn, offered, serves, splitQualified, takes, takesAny } from './serving.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** Models that one name may lead through by its fallbacks. */
@@ -68,7 +68,7 @@ export class Resolver {
 
   /** What may be asked for by name: what is configured, then what engines serve; each once. */
   names(): string[] {
-    const served = this.#endpoints.flatMap((endpoint) => endpoint.facts.models.map((model) => model.name));
+    const served = this.#endpoints.flatMap(offered);
     const names = new Set([...this.#named.keys(), ...this.#aliases.keys(), ...served]);
     return [...names].filter((name) => this.refusal(this.#aliases.get(name) ?? name) === undefined);
   }
@@ -96,14 +96,14 @@ export class Resolver {
       adapter,
       capabilities: entry.capabilities,
       routes: this.#routes(named, name),
-      fallbacks: this.#fallbacks(entry.fallbacks, new Set([entry.name])),
-      contextFallbacks: this.#fallbacks(entry.context_fallbacks, new Set([entry.name])),
+      fallbacks: this.#fallbacks(entry.fallbacks, entry, new Set([entry.name])),
+      contextFallbacks: this.#fallbacks(entry.context_fallbacks, entry, new Set([entry.name])),
       listed: true,
     };
   }
 
   #routes({ entry, adapter }: Named, name: string): Route[] {
-    return entry.targets.map(({ provider, model, weight, price = entry.price }) => ({
+    return entry.targets.map(({ provider, model, weight, price = priceOf(entry) }) => ({
       weight,
       targets: this.#targetsOf(provider, (endpoint) => {
         const base = modelOn(endpoint, model, entry);
@@ -115,14 +115,14 @@ export class Resolver {
   }
 
   /** In depth: a fallback that is a model of the configuration brings its routes, and then its own fallbacks. */
-  #fallbacks(texts: readonly string[], seen: Set<string>): Route[] {
+  #fallbacks(texts: readonly string[], entry: ModelConfig, seen: Set<string>): Route[] {
     return texts.flatMap((text) => {
       const next = this.#named.get(this.#aliases.get(text) ?? text);
-      if (!next) return [this.#qualifiedRoute(text)];
+      if (!next) return [{ ...this.#qualifiedRoute(text), price: priceOf(entry) }];
       const name = this.#aliases.get(text) ?? text;
       if (seen.has(name) || seen.size >= longestChain || this.refusal(name) !== undefined) return [];
       seen.add(name);
-      return [...this.#routes(next, name), ...this.#fallbacks(next.entry.fallbacks, seen)];
+      return [...this.#routes(next, name), ...this.#fallbacks(next.entry.fallbacks, next.entry, seen)];
     });
   }
 
@@ -185,6 +185,11 @@ export class Resolver {
     }
     return targets;
   }
+}
+
+/** What the configuration gives no price costs nothing. */
+function priceOf({ price }: ModelConfig): ModelPrice {
+  return price ?? { input: 0, output: 0 };
 }
 
 function adapterOn(endpoint: Endpoint, name: string): string | undefined {
