@@ -1,5 +1,5 @@
 import type { common } from '@flotilla/contracts';
-import type { FlotillaError } from '@flotilla/kernel';
+import { costMicros, type FlotillaError, type ModelPrice } from '@flotilla/kernel';
 import { endSpan, recordsSpans, startSpan, traceparent, withSpan, type Span } from '@flotilla/telemetry';
 import type { EndpointFacts } from '../endpoints/endpoint.ts';
 import { metricsOf, type ModelMetrics } from './metrics.ts';
@@ -25,6 +25,8 @@ export class GenerationRecord {
   /** Of the engine that answers, or was asked last. */
   #metrics: ModelMetrics | undefined;
   #firstTokenAt: number | undefined;
+  /** Of the engine that answers. */
+  #price: ModelPrice | undefined;
   #attempts = 0;
   #failures = 0;
   /** The W3C trace context that engines are given; undefined outside of any trace. */
@@ -78,8 +80,9 @@ export class GenerationRecord {
   }
 
   /** The engine of these metrics answers. */
-  firstToken(metrics: ModelMetrics, now: number): void {
+  firstToken(metrics: ModelMetrics, now: number, price: ModelPrice | undefined): void {
     this.#metrics = metrics;
+    this.#price = price;
     this.#firstTokenAt = now;
     if (!this.#plan.request.stream) return;
     metrics.firstToken.record((now - this.#startedAt) / 1_000);
@@ -91,6 +94,7 @@ export class GenerationRecord {
     metrics.duration.record((now - this.#startedAt) / 1_000);
     metrics.inputTokens.record(usage.promptTokens);
     metrics.outputTokens.record(usage.completionTokens);
+    metrics.cost.add(costMicros(usage, this.#price) / 1_000_000);
     if (this.#plan.request.stream && usage.completionTokens > 1) {
       metrics.perToken.record((now - this.#firstTokenAt!) / 1_000 / (usage.completionTokens - 1));
     }

@@ -4,6 +4,7 @@ import {
   histogram,
   llmSeconds,
   tokenCounts,
+  type BoundCounter,
   type BoundGauge,
   type BoundHistogram,
 } from '@flotilla/telemetry';
@@ -34,6 +35,11 @@ const tokens = histogram({
   description: 'Tokens of one request, as the engine counted them',
   unit: '{token}',
   buckets: tokenCounts,
+});
+const cost = counter({
+  name: 'flotilla_router_cost_usd_total',
+  description: 'What finished chats cost, by the prices of their models',
+  unit: 'USD',
 });
 const inFlight = gauge({
   name: 'flotilla_router_in_flight',
@@ -68,6 +74,7 @@ export interface ModelMetrics {
   readonly perToken: BoundHistogram;
   readonly inputTokens: BoundHistogram;
   readonly outputTokens: BoundHistogram;
+  readonly cost: BoundCounter;
   readonly inFlight: BoundGauge;
   failed(seconds: number, code: string): void;
 }
@@ -95,6 +102,7 @@ export function metricsOf(operation: Operation, model: string, provider: string)
     perToken: perToken.bind(labels),
     inputTokens: tokens.bind({ ...labels, 'gen_ai.token.type': 'input' }),
     outputTokens: tokens.bind({ ...labels, 'gen_ai.token.type': 'output' }),
+    cost: cost.bind({ model, provider }),
     inFlight: inFlight.bind({ model, provider }),
     failed: (seconds, code) => duration.record(seconds, { ...labels, 'error.type': code }),
   };

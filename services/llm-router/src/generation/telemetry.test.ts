@@ -69,6 +69,27 @@ describe('what operators see', () => {
     expect(text).toMatch(/flotilla_router_in_flight\{[^}]*seen-model[^}]*\} 0/);
   });
 
+  it('is what chats cost, by model and provider', async () => {
+    const fake = kept(await startFakeEngine(answers('a', 'b')));
+    const price = { input: 1, output: 2 };
+    const service = kept(
+      await startRouter({
+        file: {
+          providers: [{ name: 'paid', kind: 'vllm', base_url: fake.url }],
+          models: [{ name: 'dear', targets: [{ provider: 'paid', model: 'served' }], price }],
+        },
+        engines: [engine('paid', fake.url, ['served'])],
+      }),
+    );
+    await service.generate({ model: 'dear' });
+    const line = prometheusText()
+      .split('\n')
+      .find((text) => text.startsWith('flotilla_router_cost_usd_total') && text.includes('model="dear"'));
+    expect(line).toContain('provider="paid"');
+    // 7 tokens in, 2 out.
+    expect(Number(line!.split(' ').at(-1))).toBeCloseTo(11e-6, 9);
+  });
+
   it('holds no names that clients made up', async () => {
     const fake = kept(await startFakeEngine(answers('a')));
     const providers = [{ name: 'any', kind: 'openai', base_url: `${fake.url}/v1` }];
