@@ -47,7 +47,14 @@ export function choice(fields: Partial<chat.Choice>): orchestrator.ChatEvent {
 
 export const answerer = event({
   $case: 'answerer',
-  value: { model: 'm', provider: 'sim', endpoint: 'sim-1', systemFingerprint: 'fp_1', routing: undefined },
+  value: {
+    model: 'm',
+    provider: 'sim',
+    endpoint: 'sim-1',
+    systemFingerprint: 'fp_1',
+    routing: undefined,
+    price: undefined,
+  },
 });
 
 export const finished = event({
@@ -152,6 +159,7 @@ export const embeds: EmbedHandler = async ({ request }) => ({
   model: 'm',
   embeddings: request!.inputs.map((_, index) => ({ values: [index, 0.5] })),
   usage: { promptTokens: 4, completionTokens: 0, cachedTokens: 0, estimated: false },
+  price: undefined,
 });
 
 const modelList = [
@@ -235,7 +243,7 @@ export async function startPlatform(config: Partial<GatewayConfig> = {}, ports: 
   });
   rpc.serve(router.RouterDefinition, {
     async *generate() {},
-    embed: async () => ({ model: '', embeddings: [], usage: undefined }),
+    embed: async () => ({ model: '', embeddings: [], usage: undefined, price: undefined }),
     listModels: async () => ({ models: ports.models ?? modelList }),
   });
   const registry = memoryRegistry();

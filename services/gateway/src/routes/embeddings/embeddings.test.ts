@@ -49,7 +49,7 @@ describe('embeddings', () => {
   it('are cut, and of length 1 again, for models that say they may be', async () => {
     platform.behind.embed = async () => ({
       ...{ model: 'cuttable', embeddings: [{ values: [3, 4, 12] }] },
-      usage: undefined,
+      ...{ usage: undefined, price: undefined },
     });
     const { data } = (await (await post({ model: 'cuttable', input: 'a', dimensions: 2 })).json()) as {
       data: { embedding: number[] }[];
