@@ -1,0 +1,40 @@
+/** Sixteen digits in a row may be a number that JavaScript would round: then two seeds could become one. */
+const LONG_NUMBER = /\d{16}/;
+
+/** Of no effect on the answer: who asks, how it is billed and where it is noted. */
+const aside = new Set([
+  'user',
+  'metadata',
+  'store',
+  'service_tier',
+  'safety_identifier',
+  'prompt_cache_key',
+  'priority',
+]);
+
+/** A JSON object of parameters as text that does not depend on the order of its fields. Undefined: it is not an object. */
+export function canonicalParameters(json: string): string | undefined {
+  const fields = parseObject(json);
+  if (!fields) return undefined;
+  if (LONG_NUMBER.test(json)) return json;
+  return canonical(Object.fromEntries(Object.entries(fields).filter(([name]) => !aside.has(name))));
+}
+
+export function parseObject(json: string): Record<string, unknown> | undefined {
+  if (json.trim() === '') return {};
+  try {
+    const value: unknown = JSON.parse(json);
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function canonical(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
+  const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonical(field)}`).join()}}`;
+}
