@@ -22,7 +22,7 @@ const canarySchema = z.strictObject({
   window_s: z.number().positive().default(300),
   /** Requests of either arm in that time without which nothing is decided. */
   min_requests: z.number().int().positive().default(50),
-  /** How much larger its share of failed requests may be, 0 to 1. */
+  /** How much larger its share of failed requests may be, 0 to 1, beyond what chance explains. */
   error_margin: z.number().min(0).max(1).default(0.02),
   /** How many times as long its first tokens may take, at the 90th percentile. */
   first_token_ratio: z.number().min(1).default(1.5),
