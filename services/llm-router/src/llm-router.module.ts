@@ -1,9 +1,11 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { fleet } from '@flotilla/contracts';
 import { systemClock, systemRandom } from '@flotilla/kernel';
+import { Activation } from './activation/activation.ts';
 import { AnswerCache } from './cache/answer-cache.ts';
 import { openCache } from './cache/open-cache.ts';
 import type { RouterConfig } from './config.ts';
+import { openExperiments } from './experiments/open-experiments.ts';
 import { EndpointDirectory } from './endpoints/endpoint-directory.ts';
 import { Engines } from './generation/engines.ts';
 import { endpointFacts } from './endpoints/fleet-facts.ts';
@@ -69,7 +71,12 @@ export class LlmRouterModule {
         },
         {
           provide: RegistryAdmin,
-          useFactory: (registry: Registry, overrides: Overrides, catalogue: Catalogue, cache: AnswerCache | undefined) =>
+          useFactory: (
+            registry: Registry,
+            overrides: Overrides,
+            catalogue: Catalogue,
+            cache: AnswerCache | undefined,
+          ) =>
             new RegistryAdmin({
               ...{ registry, overrides },
               offers: (provider, options) => catalogue.offers(provider, options),
@@ -103,24 +110,40 @@ export class LlmRouterModule {
           inject: [Registry],
         },
         {
+          provide: Activation,
+          useFactory: (registry: Registry, directory: EndpointDirectory) => {
+            const client = ports.rpc.client(fleet.ActivationDefinition);
+            return new Activation({
+              ...{ registry, directory, clock, settings: config },
+              activate: (request, options) => client.activate(request, options),
+            });
+          },
+          inject: [Registry, EndpointDirectory],
+        },
+        {
           provide: LlmRouter,
           useFactory: (
             registry: Registry,
             engines: Engines,
+            activation: Activation,
             cache: AnswerCache | undefined,
             transcripts: Transcripts | undefined,
-          ) =>
-            new LlmRouter({
-              ...{ registry, engines, clock },
-              steps: [openPayload(config, clock, () => registry.file)],
+          ) => {
+            const experiments = openExperiments({ registry, engines, clock, random });
+            return new LlmRouter({
+              ...{ registry, engines, clock, activation },
+              steps: [experiments.step, openPayload(config, clock, () => registry.file)],
               layers: [
                 ...(transcripts ? [transcripts.layer] : []),
                 noticeLayer,
                 ...(cache ? [cache] : []),
+                experiments.mirror,
                 thinkLayer(config.suppressDecorations),
+                activation,
               ],
-            }),
-          inject: [Registry, Engines, AnswerCache, Transcripts],
+            });
+          },
+          inject: [Registry, Engines, Activation, AnswerCache, Transcripts],
         },
       ],
     };
