@@ -196,7 +196,7 @@ function suite(open: () => Promise<{ database: Database; close(): Promise<void> 
 
   describe('with an embedding model', () => {
     const answer = (inputs: string[], model = 'bge') => ({
-      ...{ model, usage: undefined },
+      ...{ model, usage: undefined, price: undefined },
       embeddings: inputs.map((text) => ({ values: text.includes('krill') || text.includes('food') ? [1, 0] : [0, 1] })),
     });
 
@@ -250,7 +250,11 @@ function suite(open: () => Promise<{ database: Database; close(): Promise<void> 
     it.each([
       ['what is not UTF-8', () => create(Buffer.of(0xff, 0xfe)), 'invalid_request'],
       ['NUL', () => create(utf8('a\0b')), 'invalid_request'],
-      ['a file that is too large', () => create(Buffer.alloc(ragDefaults.maxFileBytes + 1, 97)), 'err_payload_too_large'],
+      [
+        'a file that is too large',
+        () => create(Buffer.alloc(ragDefaults.maxFileBytes + 1, 97)),
+        'err_payload_too_large',
+      ],
       ['a name with control characters', () => create(utf8('a'), 'a\nb'), 'invalid_request'],
       ['a name without end', () => create(utf8('a'), 'a'.repeat(256)), 'invalid_request'],
       ['an empty question', () => retrieve(newCaller(), ' \n'), 'invalid_request'],
@@ -280,7 +284,7 @@ function suite(open: () => Promise<{ database: Database; close(): Promise<void> 
     embed = async (inputs) => {
       leaving.abort();
       await new Promise((resolve) => setImmediate(resolve));
-      return { model: 'm', usage: undefined, embeddings: inputs.map(() => ({ values: [1] })) };
+      return { model: 'm', usage: undefined, price: undefined, embeddings: inputs.map(() => ({ values: [1] })) };
     };
     const adding = client.addFileToStore({ caller: by, storeId: id, fileId: file.id }, { signal: leaving.signal });
     await expect(adding).rejects.toMatchObject({ code: 'cancelled' });
