@@ -1,6 +1,11 @@
 import { z } from 'zod';
+import { activationSettings } from './activation/settings.ts';
+import { cacheSettings } from './cache/settings.ts';
 import { generationSettings } from './generation/settings.ts';
+import { payloadSettings } from './payload/settings.ts';
+import { providerSettings } from './providers/settings.ts';
 import { registrySettings } from './registry/settings.ts';
+import { transcriptSettings } from './transcripts/settings.ts';
 
 const milliseconds = (value: number, text: string) =>
   z.coerce.number().int().positive().default(value).describe(`Milliseconds. ${text}`);
@@ -40,7 +45,12 @@ export const routerConfigSchema = z.object({
       'Where this router stands, as `zone` of the providers has it. Engines of its own zone are preferred while they are not much busier than others. Absent: all are alike.',
     ),
   fleetRefreshMs: milliseconds(10_000, 'How often the engines are asked of the fleet, beside its events.'),
+  ...activationSettings,
+  ...providerSettings,
   ...registrySettings,
+  ...payloadSettings,
+  ...transcriptSettings,
+  ...cacheSettings,
 });
 
 export type RouterConfig = z.infer<typeof routerConfigSchema>;

@@ -1,6 +1,7 @@
 import { nestService } from '@flotilla/rpc';
 import type { Subscription } from '@flotilla/bus';
 import type { Service } from '@flotilla/kernel';
+import { Activation } from './activation/activation.ts';
 import { AnswerCache } from './cache/answer-cache.ts';
 import type { RouterConfig } from './config.ts';
 import { Engines } from './generation/engines.ts';
@@ -33,6 +34,7 @@ export function createRouter(config: RouterConfig, ports: RouterPorts): Service 
     drain: (signal) => engines?.drain(signal) ?? Promise.resolve(),
     async onStop(app) {
       app.get(FleetWatch).stop();
+      app.get(Activation).close();
       await subscription?.close();
       await app.get(Overrides).stop();
       await app.get(Engines).close();
