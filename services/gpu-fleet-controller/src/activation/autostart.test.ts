@@ -106,6 +106,21 @@ describe('services at one port', () => {
   });
 });
 
+describe('a service whose file changes', () => {
+  it('goes on under new times, and ends when it is named no more', async () => {
+    const port = await freePort();
+    running = await startFleet([simServices(port, { a: [], b: [] })], { stateDir });
+    await running.activate('local', 'a');
+    const { pid } = await running.autostart('vllm:a');
+    running.change([simServices(port, { a: [], b: [] }, { idle_stop_ms: 60_000 })]);
+    await until(async () => (await running!.autostart('vllm:a')).idleStopMs === 60_000);
+    expect(await running.autostart('vllm:a')).toMatchObject({ pid, state: READY });
+    running.change([simServices(port, { b: [] })]);
+    await until(() => !isAlive(pid), { timeoutMs: 10_000 });
+    expect((await running.activate('local', 'b')).state).toBe(READY);
+  });
+});
+
 describe('a lone process that starts on demand', () => {
   it('is started by a request for whatever the file asks of it', async () => {
     const provider = simProvider(await freePort(), { autostart: false });
