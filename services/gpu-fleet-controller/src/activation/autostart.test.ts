@@ -73,17 +73,14 @@ describe('services at one port', () => {
 
   it('that do not answer in their time are ended and say so, with what they wrote last', async () => {
     const port = await freePort();
-    const services = simServices(
-      port,
-      { slow: ['--startup-ms', '600000'], bad: ['--block-size', 'many'] },
-      { start_timeout_ms: 600 },
-    );
-    running = await startFleet([services], { stateDir, startWaitMs: 0 });
+    const slow = simServices(port, { slow: ['--startup-ms', '600000'] }, { start_timeout_ms: 600 });
+    const bad = { ...simServices(await freePort(), { bad: ['--block-size', 'many'] }), name: 'other' };
+    running = await startFleet([slow, bad], { stateDir, startWaitMs: 0 });
     await expect(running.activate('local', 'slow')).rejects.toMatchObject({
       code: 'err_model_start_timeout',
       message: expect.stringContaining('did not answer within 0.6 s'),
     });
-    await expect(running.activate('local', 'bad')).rejects.toMatchObject({
+    await expect(running.activate('other', 'bad')).rejects.toMatchObject({
       code: 'err_model_start_timeout',
       message: expect.stringMatching(/exited with 1 \(".*--block-size/),
     });
