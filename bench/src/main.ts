@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { benchChat, benchStreams } from './chat.ts';
+import { benchFailover } from './failover.ts';
 import { benchLimits } from './limits/index.ts';
 import { measureReference } from './reference.ts';
 import { benchRpc } from './rpc/index.ts';
@@ -17,6 +18,7 @@ const chat = async (shape: 'standalone' | 'mesh') => {
 const suites: Record<string, () => Promise<BenchRow[]>> = {
   rpc: benchRpc,
   limits: benchLimits,
+  failover: benchFailover,
   standalone: () => chat('standalone'),
   mesh: () => chat('mesh'),
   'streams-standalone': () => benchStreams('standalone', streams),

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '@flotilla/kernel';
 
 /** How exact the limits of time are, in milliseconds. */
-const tickMs = 100;
+const tickMs = 25;
 
 export interface Watched {
   /** Called every tick with the clock's monotonic milliseconds. */
