@@ -3,7 +3,7 @@ import { router } from '@flotilla/contracts';
 import { FlotillaError, type ModelConfig } from '@flotilla/kernel';
 import type { Registry } from './registry.ts';
 import type { Resolution } from './resolution.ts';
-import { capabilitiesOn, offered, serves } from './serving.ts';
+import { capabilitiesOn, offered, servesNow } from './serving.ts';
 
 export interface ListOptions {
   /** Also models whose weights or provider are not there. */
@@ -42,6 +42,11 @@ export function listModels(registry: Registry, startedAt: number, options: ListO
   return [...models.values()]
     .filter(({ installed }) => installed || includeNonInstalled || registry.showsNonInstalled)
     .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Every name by which one of the list may be asked for. */
+export function shownNames(registry: Registry): string[] {
+  return listModels(registry, 0).flatMap(({ name, aliases }) => [name, ...aliases]);
 }
 
 /** The model that embeds when none is asked for: a configured one, else one that an engine serves. Throws `model_not_found`. */
@@ -93,7 +98,7 @@ function seen(resolution: Resolution): Partial<router.Model> {
     name: resolution.name,
     capabilities: [...resolution.capabilities],
     ready: isReady(resolution),
-    active: targets.some(({ endpoint, model }) => endpoint.facts.ready && serves(endpoint, model)),
+    active: targets.some(({ endpoint, model }) => endpoint.facts.ready && servesNow(endpoint, model)),
     servedIds: [...new Set(targets.map(({ model }) => model))],
     providers: [...new Set(targets.map(({ endpoint }) => endpoint.facts.provider))],
   };

@@ -41,3 +41,28 @@ export function targets(registry: Registry, name: string): string[] {
 export function override(kind: OverrideKind, name: string, definition: Json, updatedAt = 0): Override {
   return { kind, name, definition, updatedAt, updatedBy: 'key_1' };
 }
+
+export const file: FileInput = {
+  providers: [
+    { name: 'local', kind: 'vllm', base_url: 'http://local/v1' },
+    { name: 'hosted', kind: 'openrouter' },
+    { name: 'laptop', kind: 'ollama' },
+  ],
+  default_provider: 'hosted',
+  models: [
+    { name: 'fast', targets: [{ provider: 'local', model: 'llama' }], fallbacks: ['hosted/meta/llama'] },
+    { name: 'unnamed', targets: [{ provider: 'local' }] },
+    { name: 'away', targets: [{ provider: 'nowhere', model: 'x' }] },
+    { name: 'taken', targets: [{ provider: 'hosted', model: 'mine' }] },
+    { name: 'vectors', targets: [{ provider: 'local' }], capabilities: ['embeddings'] },
+  ],
+};
+export const engines = [
+  facts('local', ['llama', 'text-embed']),
+  facts('found', ['mistral', 'taken']),
+  facts('laptop', ['phi:latest'], { kind: 'ollama' }),
+];
+
+/** Without the model whose provider is not there. */
+export const sound = { ...(file as { models: { name: string }[] }) };
+sound.models = sound.models.filter(({ name }) => name !== 'away');

@@ -6,6 +6,7 @@ import { Accounts } from '../providers/account.ts';
 import { adapterFor } from '../providers/adapters.ts';
 import { Target, type TimeLimits } from '../providers/target.ts';
 import { layOver } from './layers.ts';
+import { shownNames } from './model-list.ts';
 import { nearNames } from './near-names.ts';
 import type { Override } from './override.ts';
 import { Profile } from './profile.ts';
@@ -40,6 +41,8 @@ export class Registry {
   #endpoints: readonly Endpoint[] = [];
   #resolver!: Resolver;
   #resolved = new Map<string, Resolution>();
+  /** The names of the list, once they are asked for. */
+  #shown: readonly string[] | undefined;
 
   /** Throws when the file names no profile that the settings ask for. */
   constructor(
@@ -158,6 +161,7 @@ export class Registry {
       this.#target(endpoint, model, persona),
     );
     this.#resolved = new Map();
+    this.#shown = undefined;
     this.#onEndpoints(this.#endpoints);
   }
 
@@ -186,7 +190,7 @@ export class Registry {
   #unknown(name: string): FlotillaError {
     const shown = (text: string) => JSON.stringify(text.slice(0, 200));
     const refused = this.refusal(name);
-    const near = refused === undefined ? nearNames(name, this.#resolver.names()) : [];
+    const near = refused === undefined ? nearNames(name, (this.#shown ??= shownNames(this))) : [];
     const text = [
       refused === undefined ? `There is no model ${shown(name)}.` : `The model ${shown(name)} ${refused}.`,
       ...(near.length > 0 ? [`Did you mean ${near.map(shown).join(' or ')}?`] : []),

@@ -24,8 +24,12 @@ function tellsNothing({ facts }: Endpoint): boolean {
 }
 
 /** Now, or once it is started. Ollama lists `llama3:latest` for what everyone calls `llama3`. */
-export function serves({ facts }: Endpoint, name: string): boolean {
-  if (facts.activatable?.includes(name)) return true;
+export function serves(endpoint: Endpoint, name: string): boolean {
+  return endpoint.facts.activatable?.includes(name) || servesNow(endpoint, name);
+}
+
+/** It said so itself. */
+export function servesNow({ facts }: Endpoint, name: string): boolean {
   return facts.models.some(
     (model) => model.name === name || (facts.kind === 'ollama' && model.name === `${name}:latest`),
   );
