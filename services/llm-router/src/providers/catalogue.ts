@@ -61,7 +61,10 @@ export class Catalogue {
   }
 
   /** Throws `not_found` for a provider that there is not, and what the signal says when it aborts. */
-  async offers(provider: string, { refresh = false, signal }: { refresh?: boolean; signal: AbortSignal }): Promise<Offers> {
+  async offers(
+    provider: string,
+    { refresh = false, signal }: { refresh?: boolean; signal: AbortSignal },
+  ): Promise<Offers> {
     signal.throwIfAborted();
     const target = this.#parts.targetOf(provider);
     if (!target) {
@@ -113,7 +116,11 @@ export class Catalogue {
       outcome = 'failed';
       const problem = error instanceof FlotillaError ? error.message : 'Its list cannot be read.';
       log.warn('a provider does not say what it offers', { provider, problem });
-      const { models = [], listedAt = 0, prices = new Map<string, ModelPrice>() } = this.#keptOf(provider, target) ?? {};
+      const {
+        models = [],
+        listedAt = 0,
+        prices = new Map<string, ModelPrice>(),
+      } = this.#keptOf(provider, target) ?? {};
       kept = { models, listedAt, problem, prices, ...asked };
     }
     lists.add(1, { 'gen_ai.provider.name': provider, outcome });

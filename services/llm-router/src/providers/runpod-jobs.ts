@@ -8,8 +8,8 @@ import { EngineFailure } from './provider.ts';
 import { readJob, statusIn, type JobAnswer } from './runpod-answer.ts';
 import { WholeBody } from './whole-body.ts';
 
-/** Milliseconds between two looks at a job that waits for a worker, and at one that runs. RunPod allows 2,000 looks in 10 s. */
-const pauses = { queued: 500, running: 100 };
+/** Milliseconds between two looks at a job; while it waits for a worker they grow. RunPod allows 2,000 looks in 10 s. */
+const pauses = { least: 100, queued: 1_000 };
 /** Milliseconds one look may take. */
 const lookMs = 30_000;
 /** Milliseconds to tell RunPod that nobody waits for a job any more. */
@@ -44,6 +44,7 @@ export class RunpodJob implements EngineCall, Watched {
   #now = 0;
   #since = 0;
   #queuedAt = 0;
+  #pause = pauses.least;
   #parted: (() => void) | undefined;
 
   constructor(wire: Wire, asked: Asked, account: Account, receiver: Receiver) {
@@ -110,7 +111,8 @@ export class RunpodJob implements EngineCall, Watched {
     this.#id = answer.id;
     if (this.#parted) return this.#cancel();
     this.#phase = 'queued';
-    this.#take(answer);
+    // A worker that is warm has taken it already.
+    this.#look();
   }
 
   #look(): void {
@@ -122,7 +124,7 @@ export class RunpodJob implements EngineCall, Watched {
     const { status } = answer;
     // A job that is looked at as a whole has its answer when it is complete.
     const outputs = this.#asked.stream || status === 'COMPLETED' ? answer.outputs : [];
-    if (status === 'IN_QUEUE' && outputs.length === 0) return this.#later(pauses.queued);
+    if (status === 'IN_QUEUE' && outputs.length === 0) return this.#queued();
     if (this.#phase === 'queued') this.#started();
     for (const output of outputs) {
       const refused = statusIn(output);
@@ -133,6 +135,11 @@ export class RunpodJob implements EngineCall, Watched {
       if (!this.#receiver) return;
     }
     this.#after({ ...answer, outputs });
+  }
+
+  #queued(): void {
+    this.#later(this.#pause);
+    this.#pause = Math.min(this.#pause * 2, pauses.queued);
   }
 
   #started(): void {
@@ -155,7 +162,7 @@ export class RunpodJob implements EngineCall, Watched {
         this.#id = '';
         return this.#fail(statusFailure(500, { error }, (text) => this.#wire.redact(text)));
       default:
-        return outputs.length > 0 ? this.#look() : this.#later(pauses.running);
+        return outputs.length > 0 ? this.#look() : this.#later(pauses.least);
     }
   }
 

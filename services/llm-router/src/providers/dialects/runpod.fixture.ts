@@ -1,0 +1,61 @@
+import { sendJson, type Script } from '../../fake-engine.fixture.ts';
+import type { Dialect } from './dialect.fixture.ts';
+import { openAi } from './openai.fixture.ts';
+
+export interface JobScript {
+  /** Looks at which it still waits for a worker. */
+  queued?: number;
+  /** What each look at the stream gives. */
+  stream?: readonly (readonly unknown[])[];
+  output?: unknown;
+  /** Where it ends; undefined: it goes on for ever. */
+  ends?: string;
+}
+
+/** A RunPod endpoint: hands out job `j1`, and plays the script to whoever looks at it. */
+export function job({ queued = 0, stream = [], output, ends }: JobScript): Script {
+  let looks = 0;
+  return (response, { path }) => {
+    const action = path.split('/').at(-2) === 'v2' ? path.split('/').at(-1) : path.split('/').at(-2);
+    const id = 'j1';
+    if (path.endsWith('/run')) {
+      looks = 0;
+      return sendJson(response, { id, status: 'IN_QUEUE' });
+    }
+    if (action === 'cancel') return sendJson(response, { id, status: 'CANCELLED' });
+    looks += 1;
+    if (looks <= queued) return sendJson(response, { id, status: 'IN_QUEUE' });
+    const pieces = stream[looks - queued - 1];
+    if (action === 'stream' && pieces) {
+      return sendJson(response, { status: 'IN_PROGRESS', stream: pieces.map((piece) => ({ output: piece })) });
+    }
+    const status = ends ?? 'IN_PROGRESS';
+    sendJson(response, action === 'stream' ? { status, stream: [] } : { id, status, output });
+  };
+}
+
+const openAiRoute = openAi('runpod');
+const worker = { kind: 'runpod', cold_start_ms: 20_000 };
+
+export const runpodOpenAi: Dialect = {
+  ...openAiRoute,
+  name: 'runpod (OpenAI route)',
+  provider: { ...worker, route: 'openai' },
+  suffix: '/v2/abc',
+  generatePath: '/v2/abc/openai/v1/chat/completions',
+  embedPath: '/v2/abc/openai/v1/embeddings',
+  listPath: '/v2/abc/openai/v1/models',
+};
+
+export const runpodJobs: Dialect = {
+  ...runpodOpenAi,
+  name: 'runpod (jobs)',
+  provider: { ...worker, route: 'jobs' },
+  generatePath: '/v2/abc/run',
+  embedPath: '/v2/abc/run',
+  asked: ({ body }) => body.input.openai_input,
+  streams: (pieces, holds = false) =>
+    job({ stream: pieces.map((piece) => [piece]), ...(!holds && { ends: 'COMPLETED' }) }),
+  answers: (body) => job({ output: [body], ends: 'COMPLETED' }),
+  left: (seen) => seen.at(-1)!.path === '/v2/abc/cancel/j1',
+};
