@@ -5,6 +5,7 @@ import {
   modelSchema,
   platformFileSchema,
   providerSchema,
+  type ModelConfig,
   type PlatformFile,
 } from '@flotilla/kernel';
 import type { Json, Override, OverrideKind } from './override.ts';
@@ -44,7 +45,10 @@ export function layOver(file: PlatformFile, overrides: readonly Override[], foun
   return {
     file: overrides.length > 0 ? whole : file,
     overridden: { model: namesOf(of('model')), provider: namesOf(of('provider')) },
-    hidden: { model: namesOf(of('model').filter(hides)), provider: namesOf(of('provider').filter(hides)) },
+    hidden: {
+      model: hiddenNames(file.models, models, of('model').filter(hides)),
+      provider: namesOf(of('provider').filter(hides)),
+    },
   };
 }
 
@@ -93,6 +97,18 @@ function settingsOf(overrides: readonly Override[], mistakes: string[]): Partial
     }
   }
   return values;
+}
+
+/** Names of hidden models, also their aliases and adapters: nobody else is asked for them, but for a model that took one over. */
+function hiddenNames(before: readonly ModelConfig[], after: readonly ModelConfig[], hidden: readonly Override[]) {
+  const names = namesOf(hidden);
+  const gone = before.filter(({ name }) => names.has(name)).flatMap(allNames);
+  const taken = new Set(after.flatMap(allNames));
+  return new Set([...names, ...gone].filter((name) => !taken.has(name)));
+}
+
+function allNames({ name, aliases, adapters }: ModelConfig): string[] {
+  return [name, ...aliases, ...adapters.map((adapter) => adapter.name)];
 }
 
 /** Fields that the fleet controller reads, which follows the file alone. */

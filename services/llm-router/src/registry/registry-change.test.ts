@@ -52,6 +52,18 @@ describe('what is set at run time', () => {
     expect(() => registry.resolve('found/mistral')).toThrow('There is no model');
   });
 
+  it('hides the aliases and adapters of a model with it: nobody else is asked for them', () => {
+    const named = { name: 'fast', aliases: ['gpt-4', 'quick'], adapters: [{ name: 'sql' }] };
+    const { registry } = registryOf({ ...sound, models: [{ ...named, targets: [{ provider: 'local' }] }] }, engines);
+    const hidden = override('model', 'fast', null);
+    registry.override([hidden]);
+    for (const name of ['fast', 'gpt-4', 'quick', 'sql']) {
+      expect(() => registry.resolve(name)).toThrow(`The model "${name}" was taken out of service.`);
+    }
+    registry.override([hidden, override('model', 'slow', { aliases: ['quick'], targets: [{ provider: 'hosted' }] })]);
+    expect(registry.resolve('quick').name).toBe('slow');
+  });
+
   it('that does not fit leaves all as it was, and says why', () => {
     const { registry } = registryOf(sound, engines);
     const bad = override('model', 'fast', { targets: [{ provider: 'nowhere' }] });
