@@ -22,7 +22,7 @@ const cacheShape = z.strictObject({
   ttl_s: whole.default(3_600),
   /** Bytes of one answer; a longer one is not kept. */
   max_entry_bytes: whole.default(65_536),
-  /** Answers of one organisation; past it the oldest go. */
+  /** Answers of one organisation; past it the oldest go (each router lets it be a hundredth more for a while). */
   max_entries_per_org: whole.default(10_000),
   semantic: z
     .strictObject({

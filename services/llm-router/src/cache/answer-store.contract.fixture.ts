@@ -107,6 +107,20 @@ export function answerStoreContract(name: string, open: () => Promise<Database>)
       expect(await exact('theirs', 'rival')).toBe('theirs');
     });
 
+    it('lets an organisation have a hundredth more for a while, and never beyond', async () => {
+      const counts: number[] = [];
+      for (let n = 0; n < 12; n += 1) {
+        const rows = Array.from({ length: 50 }, (_, i) => row(`k${n} ${i}`, 'x', { keptAt: n * 50 + i }));
+        await store.keep(rows, 400);
+        const [count] = await database.query<{ n: number }>('select count(*)::int as n from router.answers');
+        counts.push(count!.n);
+      }
+      for (let n = 0; n < 9; n += 1) await store.keep([row(`one ${n}`, 'x', { keptAt: 10_000 + n })], 400);
+      const [count] = await database.query<{ n: number }>('select count(*)::int as n from router.answers');
+      expect(Math.max(...counts)).toBe(400);
+      expect(count!.n).toBeLessThanOrEqual(404);
+    });
+
     it.each([
       [{ orgId: 'acme', model: 'm' }, 1_200, 3],
       [{ orgId: 'acme', model: '' }, 1_201, 2],

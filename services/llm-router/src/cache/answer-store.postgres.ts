@@ -5,6 +5,8 @@ import type { AnswerRow, KeptAnswer } from './kept-answer.ts';
 import type { AnswerSelection } from './recent-answers.ts';
 
 const ROWS_AT_A_TIME = 1_000;
+/** Organisations whose rows are counted; past it the first of them are trimmed at once. */
+const MAX_COUNTED = 10_000;
 const at = (parameter: string) => `to_timestamp(${parameter}::float8 / 1000)`;
 
 const EXACT = `
@@ -27,11 +29,11 @@ on conflict (org_id, key) do update set
   scope = excluded.scope, embedding = excluded.embedding, model = excluded.model, answer = excluded.answer,
   kept_at = excluded.kept_at, expires_at = excluded.expires_at`;
 
+// The index alone says which is the oldest that may stay.
 const TRIM = `
-delete from router.answers as a using (
-  select org_id, key from router.answers where org_id = $1 order by kept_at desc offset $2
-) as old
-where a.org_id = old.org_id and a.key = old.key`;
+delete from router.answers where org_id = $1 and (kept_at, key) < (
+  select kept_at, key from router.answers where org_id = $1 order by kept_at desc, key desc offset $2 - 1 limit 1
+)`;
 
 const deleteSome = (condition: string, locking: string) => `
 with old as (
@@ -53,6 +55,8 @@ interface AnswerText {
 export class PostgresAnswerStore implements AnswerStore {
   readonly #database: DatabaseOfAnswers;
   readonly #clock: Clock;
+  /** Rows of organisations since they were trimmed. */
+  readonly #untrimmed = new Map<string, number>();
 
   constructor(database: DatabaseOfAnswers, clock: Clock) {
     this.#database = database;
@@ -88,7 +92,12 @@ export class PostgresAnswerStore implements AnswerStore {
         ...[column(({ model }) => storable(model)), column(({ text }) => text)],
         ...[column(({ keptAt }) => keptAt), column(({ expiresAt }) => expiresAt)],
       ]);
-      for (const orgId of new Set(column((row) => storable(row.orgId)))) await tx.query(TRIM, [orgId, maxPerOrg]);
+      for (const orgId of this.#full(
+        column((row) => storable(row.orgId)),
+        maxPerOrg,
+      )) {
+        await tx.query(TRIM, [orgId, maxPerOrg]);
+      }
     });
   }
 
@@ -98,6 +107,15 @@ export class PostgresAnswerStore implements AnswerStore {
 
   sweep(): Promise<number> {
     return this.#deleteAll(SWEEP, [this.#clock.now()]);
+  }
+
+  /** Organisations that were given a hundredth of their bound since they were trimmed: to look for the oldest is no small work. */
+  #full(orgIds: readonly string[], maxPerOrg: number): string[] {
+    for (const orgId of orgIds) this.#untrimmed.set(orgId, (this.#untrimmed.get(orgId) ?? 0) + 1);
+    const full = [...new Set(orgIds)].filter((orgId) => this.#untrimmed.get(orgId)! * 100 >= maxPerOrg);
+    full.push(...[...this.#untrimmed.keys()].slice(0, Math.max(0, this.#untrimmed.size - MAX_COUNTED)));
+    for (const orgId of full) this.#untrimmed.delete(orgId);
+    return full;
   }
 
   async #deleteAll(sql: string, parameters: readonly unknown[]): Promise<number> {

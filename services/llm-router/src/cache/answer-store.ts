@@ -28,7 +28,7 @@ export interface AnswerStore {
   exact(orgId: string, key: string): Promise<FoundAnswer | undefined>;
   /** The nearest of those that are near enough. */
   nearest(question: Question): Promise<KeptAnswer | undefined>;
-  /** All or none; an answer takes the place of an earlier one of its key. Past `maxPerOrg` the oldest go. */
+  /** All or none; an answer takes the place of an earlier one of its key. Past `maxPerOrg`, by a hundredth at most, the oldest go. */
   keep(rows: readonly AnswerRow[], maxPerOrg: number): Promise<void>;
   /** How many it were. */
   purge(selection: AnswerSelection): Promise<number>;

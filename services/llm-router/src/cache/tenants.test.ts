@@ -38,7 +38,7 @@ async function neverServesAcross(database: Database): Promise<void> {
       }
       await Promise.all(routers.map((router) => router.stop()));
     }),
-    { numRuns: 30 },
+    { numRuns: 20 },
   );
   // Or it would show nothing.
   expect(Math.min(served.exact, served.semantic, served.miss)).toBeGreaterThan(10);

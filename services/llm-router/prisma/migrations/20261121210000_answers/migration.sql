@@ -14,5 +14,5 @@ create table answers (
   primary key (org_id, key)
 );
 create index answers_by_scope on answers (org_id, scope) where scope is not null;
-create index answers_by_age on answers (org_id, kept_at);
+create index answers_by_age on answers (org_id, kept_at, key);
 create index answers_by_end on answers (expires_at);
