@@ -102,6 +102,28 @@ describe('an engine that says when to come back', () => {
   });
 });
 
+describe('an engine that is asked again, for there is no other', () => {
+  const hangsUp: Script = (response) => response.destroy();
+
+  it('gets a pause before, and nothing at all when the caller leaves in it', async () => {
+    const [router, fake] = await over([hangsUp], { retryBackoffMs: 3_600_000 });
+    const caller = new AbortController();
+    const call = router.generate({}, { signal: caller.signal });
+    await until(() => fake.seen[0]?.ended);
+    caller.abort();
+    await expect(call).rejects.toMatchObject({ code: 'cancelled' });
+    fake.script = answers('fine');
+    expect(textOf(await router.generate())).toBe('fine');
+    expect(fake.seen).toHaveLength(2);
+  });
+
+  it('is not waited for past the limit of the whole request', async () => {
+    const [router, fake] = await over([hangsUp], { retryBackoffMs: 3_600_000, totalTimeoutMs: 300 });
+    await expect(router.generate()).rejects.toMatchObject({ code: 'deadline_exceeded' });
+    expect(fake.seen).toHaveLength(1);
+  });
+});
+
 describe('failovers when everything fails', () => {
   it('stay within their budget: the failure is told at once', async () => {
     const [router, first, second] = await over([refuses(500), refuses(500)], {

@@ -13,6 +13,8 @@ const log = logger('llm-router');
 /** Statuses by which an engine says something of the request or of its own room, not that it is broken. */
 const wellSaid: readonly unknown[] = [404, 429];
 
+const none: readonly Route[] = [];
+
 /** The engines tried for one request, until one delivers: bounded, and each at most once (see `stale`). */
 export class Attempts {
   readonly #engines: Engines;
@@ -35,7 +37,7 @@ export class Attempts {
   /** The next engine to try; it counts as in flight until it failed or `ended`. Throws why there is none. */
   next(): Target {
     const room = this.#tried.length < this.#engines.config.maxAttempts;
-    const target = room ? this.#choose(this.#resolution) : undefined;
+    const target = room ? this.#choose() : undefined;
     if (!target) throw this.#last?.error ?? this.#unavailable();
     if (this.#last && !this.#engines.retries.take(this.#engines.underWay)) {
       refusedRetries.add(1);
@@ -48,13 +50,13 @@ export class Attempts {
   hedge(may: (target: Target) => boolean): Target | undefined {
     const { config, hedges } = this.#engines;
     if (this.#tried.length >= config.maxAttempts) return undefined;
-    const target = this.#pick(only(this.#resolution, may));
+    const target = this.#pick(this.#others(may));
     return target && hedges.take() ? this.#began(target) : undefined;
   }
 
   /** An engine that `may` go on with an answer whose engine failed. */
   successor(may: (target: Target, route: Route) => boolean): Target | undefined {
-    const target = this.#pick(only(this.#resolution, may));
+    const target = this.#pick(this.#others(may));
     if (!target) return undefined;
     if (this.#engines.retries.take(this.#engines.underWay)) return this.#began(target);
     refusedRetries.add(1);
@@ -80,7 +82,7 @@ export class Attempts {
 
   /** Takes note of how a try ended that did not fail before its first token. Once for each target. */
   ended(target: Target, outcome: Outcome): void {
-    this.#engines.picker.ended(target, outcome);
+    this.#engines.picker.ended(target, outcome, this.#request);
   }
 
   /** Takes note of a failure, before the first token or after it (`begun`). True: another try is worth it. */
@@ -125,26 +127,32 @@ export class Attempts {
   #widens({ error }: EngineFailure): boolean {
     const { contextFallbacks = [] } = this.#resolution;
     if (error.code !== 'context_length_exceeded' || contextFallbacks.length === 0) return false;
-    this.#resolution = { ...this.#resolution, routes: [], fallbacks: contextFallbacks, contextFallbacks: [] };
+    this.#resolution = { ...this.#resolution, routes: none, fallbacks: contextFallbacks, contextFallbacks: none };
     return true;
   }
 
-  #choose(resolution: Resolution): Target | undefined {
-    const other = this.#pick(resolution);
+  #choose(): Target | undefined {
+    const other = this.#pick(this.#tried);
     if (other) return other;
     const again = this.#again;
     return again && this.#tried.indexOf(again) === this.#tried.lastIndexOf(again) ? again : undefined;
   }
 
   /** Passes over those that asked for a pause. */
-  #pick(resolution: Resolution): Target | undefined {
+  #pick(passed: readonly Target[]): Target | undefined {
     const { picker, pauses } = this.#engines;
-    let passed = this.#tried;
     for (;;) {
-      const target = picker.pick(resolution, passed, this.#request);
+      const target = picker.pick(this.#resolution, passed, this.#request);
       if (!target || pauses.left(target) === 0) return target;
       passed = [...passed, target];
     }
+  }
+
+  /** The targets that were tried and those that may not be. */
+  #others(may: (target: Target, route: Route) => boolean): readonly Target[] {
+    const { routes, fallbacks } = this.#resolution;
+    const refused = [...routes, ...fallbacks].flatMap((route) => route.targets.filter((target) => !may(target, route)));
+    return [...this.#tried, ...refused];
   }
 
   #began(target: Target): Target {
@@ -167,11 +175,4 @@ export class Attempts {
       retryAfterMs > 0 ? { details: { retryAfterMs } } : {},
     );
   }
-}
-
-/** The same, with no targets but those that may be asked. */
-function only(resolution: Resolution, may: (target: Target, route: Route) => boolean): Resolution {
-  const some = (routes: readonly Route[]) =>
-    routes.map((route) => ({ ...route, targets: route.targets.filter((target) => may(target, route)) }));
-  return { ...resolution, routes: some(resolution.routes), fallbacks: some(resolution.fallbacks) };
 }

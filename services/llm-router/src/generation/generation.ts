@@ -186,7 +186,7 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Trie
     const { picker, hedgeDelays, config } = this.#engines;
     const { name, listed } = this.#plan.resolution;
     if (this.#request.stream) {
-      picker.firstToken(target, readAt - attempt.startedAt);
+      picker.firstToken(target, readAt - attempt.startedAt, this.#request);
       if (config.hedge !== 'off' && listed) hedgeDelays.firstToken(name, readAt - attempt.startedAt);
     }
     if (this.#phase === 'answering') return;
