@@ -141,6 +141,19 @@ describe('configured engines', () => {
     ]);
   });
 
+  it('may be hosted: Anthropic with its list of models, RunPod with the jobs of an endpoint and no worker woken', async () => {
+    const anthropic = await answering({ '/v1/models?limit=1000': { data: [{ id: 'claude' }] } });
+    const jobs = { completed: 9, failed: 0, inProgress: 2, inQueue: 3, retried: 0 };
+    const runpod = await answering({ '/v2/abc/health': { jobs, workers: { idle: 0, running: 2 } } });
+    running = await startFleet([
+      { name: 'a', kind: 'anthropic', base_url: `${anthropic}/v1` },
+      { name: 'r', kind: 'runpod', base_url: `${runpod}/v2/abc` },
+    ]);
+    const [first, second] = await running.list();
+    expect(first).toMatchObject({ state: READY, models: [{ name: 'claude', capabilities: ['chat'] }] });
+    expect(second).toMatchObject({ state: READY, models: [], load: { running: 2, waiting: 3 } });
+  });
+
   it('that answer in a form of their own are unhealthy, not trusted', async () => {
     running = await startFleet([
       { name: 'odd', kind: 'openai', base_url: await answering({ '/models': { hello: 1 } }) },

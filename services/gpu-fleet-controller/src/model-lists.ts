@@ -44,6 +44,14 @@ export function readOllamaModels(value: unknown): ServedModel[] | undefined {
   }));
 }
 
+const anthropicList = z.object({ data: z.array(z.looseObject({ id: z.string() })) });
+
+/** Anthropic's `/v1/models`. All of its models chat. */
+export function readAnthropicModels(value: unknown): ServedModel[] | undefined {
+  const list = anthropicList.safeParse(value);
+  return list.data?.data.slice(0, maxModels).map(({ id }) => ({ name: id, capabilities: ['chat'] }));
+}
+
 /** A name that says it makes embeddings is believed; of all others nothing is claimed. */
 function guess(name: string): string[] {
   return /embed/i.test(name) ? ['embeddings'] : [];

@@ -1,6 +1,7 @@
 import { Agent, request } from 'undici';
 import { readEngineMetrics } from './metrics-text.ts';
-import { readOllamaModels, readOpenaiModels } from './model-lists.ts';
+import { readAnthropicModels, readOllamaModels, readOpenaiModels } from './model-lists.ts';
+import { readRunpodHealth } from './runpod-health.ts';
 import { ProbeFailure, type Probe, type ProbeAnswer, type ProbeTarget } from './probe.ts';
 
 /** Answers above this are not read: 16 MiB. A list of 500 models is about 0.5 MiB. */
@@ -14,7 +15,7 @@ export interface HttpProbe {
 /** Probes over HTTP, on connections of its own, at most three to each engine. */
 export function createHttpProbe(): HttpProbe {
   const agent = new Agent({ connections: 3, pipelining: 1, keepAliveTimeout: 10_000 });
-  const get = (url: string, target: ProbeTarget, signal: AbortSignal) => fetchText(agent, url, target.apiKey, signal);
+  const get: Get = (url, target, signal) => fetchText(agent, url, credentials(target), signal);
   return {
     probe: async (target, signal) => {
       switch (target.kind) {
@@ -31,6 +32,13 @@ export function createHttpProbe(): HttpProbe {
             models: modelsOf(await get(`${target.baseUrl}/models`, target, signal), readOpenaiModels),
             load: undefined,
           };
+        case 'anthropic':
+          return {
+            models: modelsOf(await get(`${target.baseUrl}/models?limit=1000`, target, signal), readAnthropicModels),
+            load: undefined,
+          };
+        case 'runpod':
+          return probeRunpod(get, target, signal);
         default:
           return target.kind satisfies never;
       }
@@ -59,6 +67,17 @@ async function probeVllm(get: Get, target: ProbeTarget, signal: AbortSignal): Pr
   return { models: modelsOf(models, readOpenaiModels), load };
 }
 
+/** Its health is told without starting a worker; a list of models is not, so none is asked for. */
+async function probeRunpod(get: Get, target: ProbeTarget, signal: AbortSignal): Promise<ProbeAnswer> {
+  const load = modelsOf(await get(`${target.baseUrl}/health`, target, signal), readRunpodHealth);
+  return { models: load && [], load };
+}
+
+function credentials({ kind, apiKey }: ProbeTarget): Record<string, string> {
+  if (kind === 'anthropic') return { 'anthropic-version': '2023-06-01', ...(apiKey && { 'x-api-key': apiKey }) };
+  return apiKey ? { authorization: `Bearer ${apiKey}` } : {};
+}
+
 function modelsOf<T>({ status, text }: Answer, read: (value: unknown) => T | undefined): T | undefined {
   // It is there and wants to be asked less often: what it served before still holds.
   if (status === 429) return undefined;
@@ -75,9 +94,13 @@ function modelsOf<T>({ status, text }: Answer, read: (value: unknown) => T | und
   return models;
 }
 
-async function fetchText(agent: Agent, url: string, apiKey: string | undefined, signal: AbortSignal): Promise<Answer> {
+async function fetchText(
+  agent: Agent,
+  url: string,
+  headers: Record<string, string>,
+  signal: AbortSignal,
+): Promise<Answer> {
   try {
-    const headers = apiKey ? { authorization: `Bearer ${apiKey}` } : {};
     const { statusCode, body } = await request(url, { dispatcher: agent, signal, headers });
     const parts: Buffer[] = [];
     let bytes = 0;

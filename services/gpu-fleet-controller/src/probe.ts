@@ -4,7 +4,7 @@ import type { EngineLoad, ServedModel } from './engine-view.ts';
 export interface ProbeTarget {
   kind: ProviderConfig['kind'];
   baseUrl: string;
-  /** Sent as bearer token. */
+  /** Sent as this kind wants it. */
   apiKey: string | undefined;
 }
 
