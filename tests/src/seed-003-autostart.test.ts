@@ -65,8 +65,11 @@ async function start(onDemand: object) {
     await rpc.close();
   };
   const client = rpc.client(router.RouterDefinition);
-  const listed = async () => (await client.listModels(router.ListModelsRequest.create())).models;
-  await until(async () => (await listed()).length >= names.length);
+  const listed = async () => {
+    const { models } = await client.listModels(router.ListModelsRequest.create());
+    return models.filter(({ name }) => names.includes(name as Name));
+  };
+  await until(async () => (await listed()).length === names.length);
   return {
     ...{ listed, activation: rpc.client(fleet.ActivationDefinition) },
     async ask(model: Name): Promise<Answer> {
