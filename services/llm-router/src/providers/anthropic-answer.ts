@@ -89,7 +89,7 @@ export class AnthropicStream implements AnswerDecoder {
         return this.#endBlock();
       case 'message_delta':
         this.#used = { ...this.#used, ...defined(event.usage) };
-        if (event.delta?.stop_reason) this.#say({ finishReason: finishOf(event.delta.stop_reason) });
+        if (event.delta?.stop_reason) this.#say({ finishReason: this.#finish(event.delta.stop_reason) });
         return;
       case 'message_stop':
         this.usage = usageOf(this.#used);
@@ -98,6 +98,10 @@ export class AnthropicStream implements AnswerDecoder {
       case 'error':
         throw frameFailure(event.error, this.#redact);
     }
+  }
+
+  #finish(reason: string): string {
+    return this.#toolCalls.finish(finishOf(reason));
   }
 
   #beginBlock({ type, id = '', name = '', input, text, thinking }: Block): void {
@@ -159,13 +163,14 @@ export class AnthropicWhole implements AnswerDecoder {
     const rows = content
       .filter(({ type }) => type === 'tool_use')
       .map(({ id, name, input }) => ({ id, function: { name, arguments: input ?? {} } }));
+    const calls = new ToolCalls();
     choices.push(
       choiceOf({
         role: 'assistant',
         content: joined('text', 'text'),
         reasoning: joined('thinking', 'thinking'),
-        toolCallsJson: rows.length > 0 ? new ToolCalls().whole(rows) : '',
-        finishReason: finishOf(reason),
+        toolCallsJson: rows.length > 0 ? calls.whole(rows) : '',
+        finishReason: calls.finish(finishOf(reason)),
       }),
     );
     if (usage) this.usage = usageOf(usage);
