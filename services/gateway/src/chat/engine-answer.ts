@@ -20,6 +20,7 @@ const promptTokens = tokens.bind({ type: 'input' });
 const completionTokens = tokens.bind({ type: 'output' });
 
 type Answerer = Extract<orchestrator.ChatEvent['event'], { $case: 'answerer' }>;
+type Waiting = Extract<orchestrator.ChatEvent['event'], { $case: 'waiting' }>;
 type Finished = Extract<orchestrator.ChatEvent['event'], { $case: 'finished' }>;
 
 function countTokens({ value: { usage } }: Finished): void {
@@ -49,7 +50,10 @@ export class EngineAnswer {
   /** It was asked for. */
   asked = false;
   failed = false;
+  /** Milliseconds to the first piece. */
   ttftMs: number | undefined;
+  /** A model had to be started for it: its time to the first piece says nothing of the load. */
+  held = false;
   answerer: chat.Answerer | undefined;
 
   constructor(private readonly options: EngineAnswerOptions) {}
@@ -67,6 +71,7 @@ export class EngineAnswer {
           if (this.ttftMs === undefined) this.#first(clock.monotonic() - startedAt);
         } else if (kind === 'finished') countTokens(event.event as Finished);
         else if (kind === 'failure') this.failed = true;
+        else if (kind === 'waiting') this.held ||= (event.event as Waiting).value.reason === 'model_starting';
         else if (kind === 'answerer') this.answerer = (event.event as Answerer).value;
         yield event;
       }
@@ -82,6 +87,6 @@ export class EngineAnswer {
     const { request, onFirst } = this.options;
     this.ttftMs = ms;
     (request.stream ? firstToken : wholeAnswer).record(ms / 1_000);
-    if (request.stream) onFirst(ms);
+    if (request.stream && !this.held) onFirst(ms);
   }
 }

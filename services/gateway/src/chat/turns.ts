@@ -141,7 +141,7 @@ export class Turns {
       return await use(this.#turn(asker, body, grant, answer.events(), () => answer.answerer));
     } finally {
       if (!answer.asked) admission.abandon(asker, grant);
-      const streamed = body.stream && answer.ttftMs !== undefined;
+      const streamed = body.stream && answer.ttftMs !== undefined && !answer.held;
       if (answer.asked) ticket.leave({ failed: answer.failed, ...(streamed && { ttftMs: answer.ttftMs! }) });
     }
   }

@@ -11,7 +11,7 @@ const waitingEveryMs = 5_000;
 const maxTries = 3;
 
 const ended: Result = { done: true, value: undefined };
-const waiting: Event = { event: { $case: 'waiting', value: { reason: 'the model is starting' } } };
+const waiting: Event = { event: { $case: 'waiting', value: { reason: 'model_starting' } } };
 const started: Event = {
   event: { $case: 'notice', value: { code: 'model_started', message: 'The model was not running and was started.' } },
 };

@@ -239,7 +239,7 @@ export class Generation implements AsyncIterableIterator<Event, undefined>, Trie
     if (!this.#queue.awaited || now - this.#toldAt < this.#engines.config.waitingEveryMs) return;
     this.#toldAt = now;
     if (this.#tries.some((attempt) => attempt.begun)) return;
-    this.#queue.push({ event: { $case: 'waiting', value: { reason: 'no token yet' } } });
+    this.#queue.push({ event: { $case: 'waiting', value: { reason: 'no_token_yet' } } });
     this.#queue.deliver();
   }
 
