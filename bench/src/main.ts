@@ -6,6 +6,7 @@ import { benchLimits } from './limits/index.ts';
 import { measureReference } from './reference.ts';
 import { benchRpc } from './rpc/index.ts';
 import { table, type BenchRow } from './row.ts';
+import { taskRows } from './tasks.ts';
 
 // make bench: every figure as measured here and now. `--only rpc,standalone` runs some; `--soak` runs the streams for ten minutes.
 const args = process.argv.slice(2);
@@ -19,6 +20,7 @@ const suites: Record<string, () => Promise<BenchRow[]>> = {
   rpc: benchRpc,
   limits: benchLimits,
   failover: benchFailover,
+  tasks: taskRows,
   standalone: () => chat('standalone'),
   mesh: () => chat('mesh'),
   'streams-standalone': () => benchStreams('standalone', streams),

@@ -24,6 +24,7 @@ import { RegistryAdmin } from './registry/registry-admin.ts';
 import { Registry } from './registry/registry.ts';
 import { RegistryRpc } from './registry.rpc.ts';
 import { RouterDatabase } from './router-database.ts';
+import { TaskRouter } from './tasks/task-router.ts';
 import { Transcripts } from './transcripts/transcripts.ts';
 
 @Module({})
@@ -131,7 +132,7 @@ export class LlmRouterModule {
           ) => {
             const experiments = openExperiments({ registry, engines, clock, random });
             return new LlmRouter({
-              ...{ registry, engines, clock, activation },
+              ...{ registry, engines, clock, activation, tasks: new TaskRouter(registry) },
               steps: [experiments.step, openPayload(config, clock, () => registry.file)],
               layers: [
                 ...(transcripts ? [transcripts.layer] : []),

@@ -1,5 +1,5 @@
-import type { router } from '@flotilla/contracts';
-import type { Clock } from '@flotilla/kernel';
+import type { common, router } from '@flotilla/contracts';
+import { FlotillaError, isAuto, type Clock } from '@flotilla/kernel';
 import type { Activation } from './activation/activation.ts';
 import { embed } from './generation/embedding.ts';
 import type { Engines } from './generation/engines.ts';
@@ -15,11 +15,14 @@ import {
 } from './generation/plan.ts';
 import { defaultEmbeddingModel, listModels, type ListOptions } from './registry/model-list.ts';
 import type { Registry } from './registry/registry.ts';
+import type { TaskRouter } from './tasks/task-router.ts';
 
 export interface RouterParts {
   readonly registry: Registry;
   readonly engines: Engines;
   readonly clock: Clock;
+  /** Says which model `auto` is. */
+  readonly tasks: TaskRouter;
   /** In their order. */
   readonly steps: readonly PlanStep[];
   /** The first is the outermost. */
@@ -56,18 +59,27 @@ export class LlmRouter {
   async embed(request: router.EmbedRequest, signal: AbortSignal): Promise<router.EmbedResponse> {
     const { registry, engines, activation } = this.#parts;
     const model = request.model || defaultEmbeddingModel(registry);
+    if (isAuto(model)) {
+      const message = 'auto chooses among models that chat. Name one that embeds; GET /v1/models lists them.';
+      throw new FlotillaError('model_not_found', message, { details: { param: 'model' } });
+    }
     const resolution = registry.resolve(model);
     const ready = (await activation?.ready(resolution, request.caller?.requestId ?? '', signal)) ?? resolution;
     return embed(engines, ready, request, signal);
   }
 
-  listModels(options: ListOptions): router.Model[] {
-    return listModels(this.#parts.registry, this.#startedAt, options);
+  listModels(options: ListOptions & { caller?: common.Caller | undefined }): router.Model[] {
+    const { registry, tasks } = this.#parts;
+    return [
+      ...tasks.models(options.caller?.orgId ?? '', this.#startedAt),
+      ...listModels(registry, this.#startedAt, options),
+    ];
   }
 
   #plan(request: router.GenerateRequest, signal: AbortSignal): Plan | Promise<Plan> {
-    const { registry, steps } = this.#parts;
-    const begun: Plan = { request, resolution: registry.resolve(request.model), routing: noRouting };
+    const { registry, tasks, steps } = this.#parts;
+    const asked = tasks.route(request) ?? { request, routing: noRouting };
+    const begun: Plan = { ...asked, resolution: registry.resolve(asked.request.model) };
     return steps.reduce<Plan | Promise<Plan>>(
       (plan, step) =>
         plan instanceof Promise ? plan.then((made) => step.prepare(made, signal)) : step.prepare(plan, signal),
