@@ -205,18 +205,25 @@ describe('with real simulated engines', () => {
 });
 
 describe('the way to an engine', () => {
+  const root = import.meta.dirname;
+  const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /(?<!\.test|\.fixture)\.ts$/.test(name))
+    .sort();
+  const uses = (pattern: RegExp) =>
+    files.filter((name) => pattern.test(readFileSync(path.join(root, name), 'utf8').replaceAll(/import type .*/g, '')));
+
   it('is one file: nothing else in this service makes connections or addresses', () => {
-    const root = import.meta.dirname;
-    const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) =>
-      /(?<!\.test|\.fixture)\.ts$/.test(name),
-    );
-    const uses = (pattern: RegExp) =>
-      files.filter((name) =>
-        pattern.test(readFileSync(path.join(root, name), 'utf8').replaceAll(/import type .*/g, '')),
-      );
     expect(uses(/\bfrom 'undici'|\bnew URL\(/)).toEqual(['providers/engine-client.ts']);
-    expect(uses(/\bfrom '(node:)?(http|https|net|tls)'|\bfetch\(/)).toEqual([]);
+    expect(uses(/\bfrom '(node:)?(http|https|http2|net|tls|dgram|child_process)'/)).toEqual([]);
+    expect(uses(/\bfetch\(|\bnew (WebSocket|EventSource)\(|\bimport\((?!'sharp'\))|\brequire\(/)).toEqual([]);
+    expect(uses(/\.dispatch\(|\bnew Exchange\(/)).toEqual(['providers/engine-client.ts']);
+    expect(uses(/\bnew EngineClient\(/)).toEqual(['generation/engines.ts']);
+  });
+
+  it('is a target, which the registry alone makes of what a name resolved to and of that provider’s account', () => {
     expect(uses(/\bnew Target\(/)).toEqual(['registry/registry.ts']);
+    expect(uses(/\bnew Accounts?\(/)).toEqual(['providers/account.ts', 'registry/registry.ts']);
+    expect(uses(/\.(generateBody|embedBody|converse!?)\(/)).toEqual(['providers/engine-client.ts']);
   });
 
   it('is not taken when the caller has left before it begins', async () => {

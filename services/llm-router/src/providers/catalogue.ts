@@ -123,7 +123,7 @@ export class Catalogue {
       } = this.#keptOf(provider, target) ?? {};
       kept = { models, listedAt, problem, prices, ...asked };
     }
-    lists.add(1, { 'gen_ai.provider.name': provider, outcome });
+    lists.add(1, { provider, outcome });
     this.#keep(provider, kept);
     return kept;
   }

@@ -18,7 +18,7 @@ const partingMs = 5_000;
 const maxAnswer = 16 << 20;
 
 const coldStarts = histogram({
-  name: 'flotilla_router_cold_start',
+  name: 'flotilla_router_cold_start_duration_seconds',
   description: 'Time that requests waited for a serverless worker',
   unit: 's',
 });
@@ -145,8 +145,7 @@ export class RunpodJob implements EngineCall, Watched {
   #started(): void {
     this.#phase = 'running';
     const provider = this.#account.provider?.name ?? '';
-    if (this.#queuedAt > 0)
-      coldStarts.record((this.#now - this.#queuedAt) / 1_000, { 'gen_ai.provider.name': provider });
+    if (this.#queuedAt > 0) coldStarts.record((this.#now - this.#queuedAt) / 1_000, { provider });
   }
 
   #after({ status, outputs, error }: JobAnswer): void {
