@@ -12,20 +12,22 @@ export interface JobScript {
   ends?: string;
 }
 
-/** A RunPod endpoint: hands out job `j1`, and plays the script to whoever looks at it. */
+/** A RunPod endpoint: hands out jobs `j1`, `j2`, …, and plays the script of each to whoever looks at it. */
 export function job({ queued = 0, stream = [], output, ends }: JobScript): Script {
-  let looks = 0;
+  /** By id: how often each was looked at. */
+  const looks = new Map<string, number>();
   return (response, { path }) => {
-    const action = path.split('/').at(-2) === 'v2' ? path.split('/').at(-1) : path.split('/').at(-2);
-    const id = 'j1';
     if (path.endsWith('/run')) {
-      looks = 0;
+      const id = `j${looks.size + 1}`;
+      looks.set(id, 0);
       return sendJson(response, { id, status: 'IN_QUEUE' });
     }
+    const [action, id] = path.split('/').slice(-2) as [string, string];
     if (action === 'cancel') return sendJson(response, { id, status: 'CANCELLED' });
-    looks += 1;
-    if (looks <= queued) return sendJson(response, { id, status: 'IN_QUEUE' });
-    const pieces = stream[looks - queued - 1];
+    const look = looks.get(id)!;
+    looks.set(id, look + 1);
+    if (look < queued) return sendJson(response, { id, status: 'IN_QUEUE' });
+    const pieces = stream[look - queued];
     if (action === 'stream' && pieces) {
       return sendJson(response, { status: 'IN_PROGRESS', stream: pieces.map((piece) => ({ output: piece })) });
     }
