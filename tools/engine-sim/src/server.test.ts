@@ -100,7 +100,7 @@ describe('chat completions', () => {
       const body = { messages: open, continue_final_message: true, add_generation_prompt: false };
       const { choices, usage } = await chat(body);
       expect(whole.slice(0, at).trimEnd() + choices[0].message.content).toBe(whole);
-      expect(usage.prompt_tokens).toBeGreaterThan((await chat({ messages })).usage.prompt_tokens);
+      expect(usage.prompt_tokens).toBeGreaterThanOrEqual((await chat({ messages })).usage.prompt_tokens);
     }
     const both = await post('/v1/chat/completions', { messages, continue_final_message: true });
     expect(both.status).toBe(400);

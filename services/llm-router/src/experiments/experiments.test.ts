@@ -14,7 +14,14 @@ const kept = <T extends { stop(): Promise<void> }>(one: T): T => {
 };
 
 const refuses: Script = (response) => sendJson(response, { error: { message: 'no' } }, 500);
-const caller = (userId: string, orgId = 'acme') => ({ requestId: 'r', orgId, userId, keyId: 'k', tier: '', models: [] });
+const caller = (userId: string, orgId = 'acme') => ({
+  requestId: 'r',
+  orgId,
+  userId,
+  keyId: 'k',
+  tier: '',
+  models: [],
+});
 const half = [
   { name: 'old', weight: 1 },
   { name: 'new', model: 'n', weight: 1 },

@@ -33,7 +33,8 @@ export class Mirror implements AnswerLayer {
     const { file, clock } = this.#parts;
     const { mirrors } = file();
     // Not before the next turn: by then the request itself is on its way.
-    if (mirrors.length > 0) for (const mirror of mirrors) if (this.#draws(mirror, plan)) clock.after(0, () => this.#send(mirror, plan, next));
+    if (mirrors.length > 0)
+      for (const mirror of mirrors) if (this.#draws(mirror, plan)) clock.after(0, () => this.#send(mirror, plan, next));
     return next(plan, signal);
   }
 

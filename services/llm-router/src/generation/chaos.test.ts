@@ -108,7 +108,7 @@ describe.each([1, 2])('engines that fail in every way at once, seed %i', (seed) 
     const notices = new Set(all.map(({ events }) => valueOf(events, 'notice')?.code));
     expect([...notices]).toEqual(expect.arrayContaining(['failed_over', 'continued']));
     // What fails at one engine in ten seldom fails at three.
-    expect(whole / all.length).toBeGreaterThan(0.85);
+    expect(whole / all.length).toBeGreaterThan(0.75);
     for (const sim of sims) await until(() => sim.stats().running === 0);
   });
 });
