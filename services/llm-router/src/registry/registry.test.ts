@@ -38,6 +38,26 @@ describe('what a client calls a model', () => {
     const { registry } = registryOf({}, [facts('a', ['m']), facts('b', ['m'])]);
     expect(targets(registry, 'm')).toEqual(['a → m', 'b → m']);
   });
+
+  it('is the default provider’s where several have it, and the own engines’ before hosted ones', () => {
+    const names = ['own', 'big', 'other'];
+    const found = [facts('own', ['m']), ...['big', 'other'].map((name) => facts(name, ['m'], { kind: 'openrouter' }))];
+    const providers = names.map((name) => ({ name, kind: name === 'own' ? 'vllm' : 'openrouter' }));
+    const by = (provider: string | undefined) => registryOf({ providers, default_provider: provider }, found).registry;
+    expect(targets(by('other'), 'm')).toEqual(['other → m']);
+    expect(targets(by('own'), 'm')).toEqual(['own → m']);
+    expect(targets(by(undefined), 'm')).toEqual(['own → m']);
+  });
+
+  it('is RunPod’s where that is the default: it never lists what it has', () => {
+    const providers = [
+      { name: 'own', kind: 'vllm' },
+      { name: 'pod', kind: 'runpod', endpoint_id: 'e1' },
+    ];
+    const { registry } = registryOf({ providers, default_provider: 'pod' }, [facts('own', ['m'])]);
+    expect(targets(registry, 'm')).toEqual(['pod → m']);
+    expect(targets(registry, 'own/m')).toEqual(['own → m']);
+  });
 });
 
 describe('a change', () => {

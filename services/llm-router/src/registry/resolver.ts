@@ -2,7 +2,7 @@ import type { ModelConfig, ModelPrice, PersonaConfig } from '@flotilla/kernel';
 import type { Endpoint } from '../endpoints/endpoint.ts';
 import type { Target } from '../providers/target.ts';
 import type { Resolution, Route } from './resolution.ts';
-import { capabilitiesOn, modelOn, offered, serves, splitQualified, takes, takesAny } from './serving.ts';
+import { capabilitiesOn, modelOn, neverLists, offered, serves, splitQualified, takes, takesAny } from './serving.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** Models that one name may lead through by its fallbacks. */
@@ -17,7 +17,8 @@ interface Named {
 
 /**
  * Names under one snapshot and one set of engines. In order: the loopback alias and roles, `models` of the configuration
- * (names, aliases, adapters), a name some engine serves, `provider/model`, the default provider. The profile in force is held
+ * (names, aliases, adapters), the default provider where it never lists what it has, a name some engine serves (the default
+ * provider's before others), `provider/model`, the default provider. The profile in force is held
  * against the name that is meant.
  */
 export class Resolver {
@@ -55,7 +56,13 @@ export class Resolver {
   /** By the model's own name. Undefined: there is none, or it may not be asked for. */
   resolve(name: string, { testing = false } = {}): Resolution | undefined {
     if (this.refusal(name, { testing }) !== undefined) return undefined;
-    return this.#configured(name) ?? this.#discovered(name) ?? this.#qualified(name) ?? this.#default(name);
+    return (
+      this.#configured(name) ??
+      this.#default(name, neverLists) ??
+      this.#discovered(name) ??
+      this.#qualified(name) ??
+      this.#default(name, takesAny)
+    );
   }
 
   /** Why a name that may well exist may not be asked for here; undefined: nothing speaks against it. */
@@ -139,7 +146,7 @@ export class Resolver {
   }
 
   #discovered(name: string): Resolution | undefined {
-    const serving = this.#endpoints.filter((endpoint) => serves(endpoint, name));
+    const serving = this.#serving(name);
     if (serving.length === 0) return undefined;
     const capabilities = serving.flatMap((endpoint) => capabilitiesOn(endpoint, name));
     const targets = serving.map((endpoint) => this.#target(endpoint, name));
@@ -153,6 +160,15 @@ export class Resolver {
     };
   }
 
+  /** The default provider where it has the name, else the platform's own engines, else what is hosted: who is asked is never left to chance. */
+  #serving(name: string): Endpoint[] {
+    const serving = this.#endpoints.filter((endpoint) => serves(endpoint, name));
+    const ofDefault = serving.filter(({ facts }) => facts.provider === this.#snapshot.file.default_provider);
+    if (ofDefault.length > 0) return ofDefault;
+    const own = serving.filter((endpoint) => !takesAny(endpoint));
+    return own.length > 0 ? own : serving;
+  }
+
   #qualified(name: string): Resolution | undefined {
     const [provider, model] = splitQualified(name);
     if (model === '' || !this.#snapshot.file.providers.some((entry) => entry.name === provider)) return undefined;
@@ -164,7 +180,7 @@ export class Resolver {
     return unlisted(name, route);
   }
 
-  #default(name: string): Resolution | undefined {
+  #default(name: string, accepts: (endpoint: Endpoint) => boolean): Resolution | undefined {
     const { file, hidden } = this.#snapshot;
     const provider = file.default_provider;
     if (provider === undefined || name === '' || name.startsWith(rolePrefix)) return undefined;
@@ -172,7 +188,7 @@ export class Resolver {
     const [named] = splitQualified(name);
     const ours = hidden.provider.has(named) || file.providers.some((entry) => entry.name === named);
     if (named !== name && ours) return undefined;
-    const targets = this.#targetsOf(provider, (endpoint) => (takesAny(endpoint) ? name : undefined));
+    const targets = this.#targetsOf(provider, (endpoint) => (accepts(endpoint) ? name : undefined));
     return targets.length === 0 ? undefined : unlisted(name, { weight: 1, targets });
   }
 

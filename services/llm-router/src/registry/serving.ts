@@ -14,6 +14,11 @@ export function takesAny(endpoint: Endpoint): boolean {
   return hosted.has(endpoint.facts.kind);
 }
 
+/** Serverless endpoints say nothing of their models: asking would start a worker. */
+export function neverLists(endpoint: Endpoint): boolean {
+  return endpoint.facts.kind === 'runpod';
+}
+
 export function takes(endpoint: Endpoint, model: string): boolean {
   return takesAny(endpoint) || tellsNothing(endpoint) || serves(endpoint, model);
 }
