@@ -16,6 +16,7 @@ import { noticeLayer } from './payload/notice-layer.ts';
 import { openPayload } from './payload/open-payload.ts';
 import { thinkLayer } from './payload/think-layer.ts';
 import { EndpointPicker } from './picking/endpoint-picker.ts';
+import { PickExchange } from './picking/pick-exchange.ts';
 import type { RouterPorts } from './ports.ts';
 import { Catalogue } from './providers/catalogue.ts';
 import { DatabaseOverrideStore } from './registry/override-store.database.ts';
@@ -40,6 +41,11 @@ export class LlmRouterModule {
         {
           provide: EndpointPicker,
           useFactory: () => new EndpointPicker({ clock, random, config, settings: () => ports.file.current.picking }),
+        },
+        {
+          provide: PickExchange,
+          useFactory: (picker: EndpointPicker) => new PickExchange(ports.bus, clock, picker, random.id('router_')),
+          inject: [EndpointPicker],
         },
         {
           provide: Engines,

@@ -8,6 +8,7 @@ import { Engines } from './generation/engines.ts';
 import { FleetWatch } from './endpoints/fleet-watch.ts';
 import { subscribeToFleet } from './llm-router.events.ts';
 import { LlmRouterModule } from './llm-router.module.ts';
+import { PickExchange } from './picking/pick-exchange.ts';
 import type { RouterPorts } from './ports.ts';
 import { Overrides } from './registry/overrides.ts';
 import { RouterDatabase } from './router-database.ts';
@@ -28,6 +29,7 @@ export function createRouter(config: RouterConfig, ports: RouterPorts): Service 
       const watch = app.get(FleetWatch);
       subscription = await subscribeToFleet(ports.bus, watch);
       watch.start();
+      await app.get(PickExchange).start();
       await app.get(Overrides).start();
       await app.get(AnswerCache)?.start();
     },
@@ -36,6 +38,7 @@ export function createRouter(config: RouterConfig, ports: RouterPorts): Service 
       app.get(FleetWatch).stop();
       app.get(Activation).close();
       await subscription?.close();
+      await app.get(PickExchange).stop();
       await app.get(Overrides).stop();
       await app.get(Engines).close();
       await app.get(Transcripts)?.close();

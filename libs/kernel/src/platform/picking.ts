@@ -32,8 +32,8 @@ export const pickingSchema = z.strictObject({
       consecutive_failures: z.number().int().nonnegative().default(5),
       /** Set aside when so large a share of its recent requests failed, and less than half as large a share of its peers'. 1: never. */
       failure_rate: z.number().positive().max(1).default(0.5),
-      /** Set aside when its time to first token is so many times that of its peers. 0: never. */
-      slow_factor: z.number().nonnegative().default(3),
+      /** Set aside when its time to first token is so many times what its peers take for a prompt they have to read in full. 0: never. */
+      slow_factor: z.number().nonnegative().default(2),
       /** The largest share of a model's engines that failures and slowness set aside. What cannot be reached does not count. */
       max_ejected: z.number().min(0).max(1).default(0.5),
       /** Milliseconds over which an engine that came back takes up its share. */

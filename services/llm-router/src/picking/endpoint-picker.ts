@@ -90,14 +90,14 @@ export class EndpointPicker {
     let work = workOf(0);
     if (chain) {
       const held = expected?.target === target ? expected.held : 0;
-      work = workOf(chain.characters - held);
+      work = workOf(chain.characters);
       promptCharacters.add(chain.characters);
       expectedCharacters.add(held);
       this.prefixes.learn(endpoint, model, chain.hashes, this.onLearnt);
       this.prefixes.resident(endpoint, model).sentAt = now;
     }
-    endpoint.latency.began(now, work);
-    tries.push({ target, beganAt: now, work, trial, firstToken: false });
+    const ahead = endpoint.latency.began(now, work);
+    tries.push({ target, beganAt: now, work, ahead, trial, firstToken: false });
   }
 
   /** The first token came, so many milliseconds after the request was sent to this engine. */
@@ -107,8 +107,8 @@ export class EndpointPicker {
     const one = this.#requests.find(request, target);
     if (!one || one.firstToken) return;
     one.firstToken = true;
-    endpoint.latency.settled(one.beganAt, one.work);
-    endpoint.latency.observe(ttftMs, one.work);
+    endpoint.latency.settled(one.beganAt, one.work, one.ahead);
+    endpoint.latency.observe(ttftMs, one.ahead);
     if (!one.trial) return;
     if (this.#outliers.isSlow(endpoint, this.#poolOf.get(endpoint), this.#settings().outliers, now)) {
       this.#outliers.slowAgain(endpoint, now);
@@ -121,7 +121,7 @@ export class EndpointPicker {
     const now = this.#parts.clock.monotonic();
     const one = this.#requests.take(request, target);
     endpoint.inFlight -= 1;
-    if (one && !one.firstToken) endpoint.latency.settled(one.beganAt, one.work);
+    if (one && !one.firstToken) endpoint.latency.settled(one.beganAt, one.work, one.ahead);
     if (outcome === 'unreachable') this.#outliers.unreachable(endpoint, now);
     else if (outcome === 'failed') {
       this.#outliers.failed(endpoint, this.#poolOf.get(endpoint), this.#settings().outliers, now);

@@ -9,8 +9,6 @@ const log = logger('llm-router');
 
 /** Outcomes before a failure rate means something. */
 const minOutcomes = 10;
-/** Answers, or requests that wait for one, before an engine is called slow. */
-const minTimes = 3;
 /** Milliseconds to the first token below which nothing is called slow. */
 const slowFloorMs = 250;
 
@@ -48,16 +46,16 @@ export class Outliers {
 
   /** Its times against those of its peers; call it where they are up to date. True: it was set aside. */
   tooSlow(endpoint: Endpoint, pool: Pool, settings: PickingConfig['outliers'], now: number): boolean {
-    const { latency } = endpoint;
-    if (settings.slow_factor === 0 || pool.medianLatency === 0 || latency.evidence < minTimes) return false;
+    // While requests queue in it, it is its load that makes it late, and that counts by itself.
+    if (!endpoint.latency.known || endpoint.facts.waiting > 0) return false;
     if (!this.isSlow(endpoint, pool, settings, now) || !hasRoom(pool, settings, now)) return false;
     this.#eject(endpoint, 'slow', now);
     return true;
   }
 
   isSlow({ latency }: Endpoint, pool: Pool | undefined, settings: PickingConfig['outliers'], now: number): boolean {
-    if (!pool || settings.slow_factor === 0 || pool.medianLatency === 0) return false;
-    return latency.perWork(now) > settings.slow_factor * pool.medianLatency && latency.ms(now) > slowFloorMs;
+    if (!pool || settings.slow_factor === 0 || pool.usualLatency === 0) return false;
+    return latency.perWork(now) > settings.slow_factor * pool.usualLatency && latency.ms(now) > slowFloorMs;
   }
 
   /** The trial's request was as slow as those before. */

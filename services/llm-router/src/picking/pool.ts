@@ -21,6 +21,8 @@ export class Pool {
   meanBusy = 0;
   /** The middle of the engines' milliseconds per character to the first token; 0: too few are known. */
   medianLatency = 0;
+  /** The middle of what is usual among them for prompts that are read in full; likewise. */
+  usualLatency = 0;
   /** All routes have one weight: none of them is a share. */
   readonly even: boolean;
   readonly #keys: Uint32Array;
@@ -96,16 +98,23 @@ export class Pool {
       count += 1;
       if (i % step === 0 && endpoint.latency.samples > 0 && timed < times.length) {
         times[timed] = endpoint.latency.perWork(now);
+        usual[timed] = endpoint.latency.usual;
         timed += 1;
       }
     }
     this.meanBusy = count === 0 ? 0 : sum / count;
     // Of two nobody can say which is the slow one.
-    this.medianLatency = timed < 3 ? 0 : times.subarray(0, timed).sort()[(timed - 1) >> 1]!;
+    this.medianLatency = timed < 3 ? 0 : median(times.subarray(0, timed));
+    this.usualLatency = timed < 3 ? 0 : median(usual.subarray(0, timed));
   }
 }
 
 const times = new Float64Array(maxTimed + 1);
+const usual = new Float64Array(maxTimed + 1);
+
+function median(values: Float64Array): number {
+  return values.sort()[(values.length - 1) >> 1]!;
+}
 
 function prices(routes: readonly Route[], entry: Resolution['entry']): ReadonlyMap<Target, number> {
   const found = new Map<Target, number>();

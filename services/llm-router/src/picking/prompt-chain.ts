@@ -22,6 +22,8 @@ export interface PromptChain {
   readonly coldKey: number;
 }
 
+/** Looked up once: a global is dear where code runs in a context of its own, as tests do. */
+const { imul } = Math;
 const scratch = new Uint32Array(2 * maxBlocks);
 
 /** Characters up to the end of so many blocks. */
@@ -31,7 +33,7 @@ export function charactersIn(blocks: number): number {
 }
 
 /**
- * The chain of a prompt: FNV-1a (Fowler, Noll, Vo) in two lanes for every other character, stirred at the end of each block
+ * The chain of a prompt: rotated and multiplied in two lanes of two characters at a time, and stirred at the end of each block
  * with MurmurHash3's finaliser. ~1 ns a character; no prompt takes more than 28,672 of them.
  */
 export function promptChain({ messages }: router.GenerateRequest, seed: string): PromptChain {
@@ -64,16 +66,18 @@ class Chain {
       const take = Math.min(size - this.#filled, text.length - at);
       const end = at + Math.max(0, Math.min(take, counted - this.#filled));
       let i = at;
-      for (; i + 1 < end; i += 2) {
-        a = Math.imul(a ^ text.charCodeAt(i), 0x01000193);
-        b = Math.imul(b ^ text.charCodeAt(i + 1), 0x01000193);
+      for (; i + 3 < end; i += 4) {
+        const one = text.charCodeAt(i) | (text.charCodeAt(i + 1) << 16);
+        const other = text.charCodeAt(i + 2) | (text.charCodeAt(i + 3) << 16);
+        a = imul(((a << 13) | (a >>> 19)) ^ one, 0x9e3779b1);
+        b = imul(((b << 13) | (b >>> 19)) ^ other, 0x85ebca6b);
       }
-      if (i < end) a = Math.imul(a ^ text.charCodeAt(i), 0x01000193);
+      for (; i < end; i += 1) a = imul(((a << 13) | (a >>> 19)) ^ text.charCodeAt(i), 0x9e3779b1);
       at += take;
       this.#filled += take;
       if (this.#filled < size) continue;
-      const mixed = stir(a ^ Math.imul(b, 0x9e3779b1));
-      b = stir(b + Math.imul(mixed, 0x85ebca6b));
+      const mixed = stir(a ^ imul(b, 0x9e3779b1));
+      b = stir(b + imul(mixed, 0x85ebca6b));
       a = mixed;
       scratch[2 * this.blocks] = a;
       scratch[2 * this.blocks + 1] = b;
@@ -96,14 +100,14 @@ class Chain {
       hashes: scratch.slice(0, 2 * this.blocks),
       blocks: this.blocks,
       characters: charactersIn(this.blocks) + this.#filled,
-      coldKey: this.#coldKey ?? stir(this.#a ^ Math.imul(this.#b, 0x9e3779b1)) >>> 0,
+      coldKey: this.#coldKey ?? stir(this.#a ^ imul(this.#b, 0x9e3779b1)) >>> 0,
     };
   }
 }
 
 /** MurmurHash3's 32-bit finaliser (Austin Appleby, public domain). */
 export function stir(hash: number): number {
-  let mixed = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  let mixed = imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  mixed = imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
   return mixed ^ (mixed >>> 16);
 }

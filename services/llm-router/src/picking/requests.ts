@@ -8,6 +8,7 @@ export interface Try {
   readonly beganAt: number;
   /** What the engine has to read; see EndpointLatency. */
   readonly work: number;
+  readonly ahead: number;
   /** The engine was on trial, and this is what decides. */
   readonly trial: boolean;
   firstToken: boolean;
