@@ -5,6 +5,7 @@ import { benchFailover } from './failover.ts';
 import { benchLimits } from './limits/index.ts';
 import { measureReference } from './reference.ts';
 import { benchRpc } from './rpc/index.ts';
+import { benchRouting } from './routing/index.ts';
 import { table, type BenchRow } from './row.ts';
 import { taskRows } from './tasks.ts';
 
@@ -19,8 +20,9 @@ const chat = async (shape: 'standalone' | 'mesh') => {
 const suites: Record<string, () => Promise<BenchRow[]>> = {
   rpc: benchRpc,
   limits: benchLimits,
-  failover: benchFailover,
+  routing: benchRouting,
   tasks: taskRows,
+  failover: benchFailover,
   standalone: () => chat('standalone'),
   mesh: () => chat('mesh'),
   'streams-standalone': () => benchStreams('standalone', streams),
