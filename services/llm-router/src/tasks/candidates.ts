@@ -54,7 +54,8 @@ export class Candidates {
 
 function choicesOf(registry: Registry): Choices {
   const settings = registry.file.routing.candidates;
-  const models = listModels(registry, 0).filter(({ capabilities }) => capabilities.includes('chat'));
+  // A setting may list what is not there; nobody can answer with that.
+  const models = listModels(registry, 0).filter((model) => model.installed && model.capabilities.includes('chat'));
   const named = new Map(models.map((model) => [model.name, candidateOf(model, registry, settings[model.name])]));
   const open = openNames(models, Object.keys(settings));
   return { named, open: open.flatMap((name) => named.get(name) ?? []) };
