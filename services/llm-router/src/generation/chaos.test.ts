@@ -39,13 +39,9 @@ describe.each([1, 2])('engines that fail in every way at once, seed %i', (seed) 
     const sims = await Promise.all(Array.from({ length: 4 }, () => start()));
     open.push({ stop: async () => void (await Promise.all(sims.map((sim) => sim.stop()))) });
     const engines = sims.map((sim, i) => engine(`e${i}`, `${sim.url}/v1`, [model]));
-    const config = {
-      firstTokenTimeoutMs: 200,
-      idleTimeoutMs: 300,
-      ejectBaseMs: 50,
-      hedge: 'own',
-      hedgeMinMs: 50,
-    } as const;
+    // For an answer in one piece there is no limit but the one of the whole.
+    const limits = { firstTokenTimeoutMs: 300, idleTimeoutMs: 400, totalTimeoutMs: 4_000 };
+    const config = { ...limits, ejectBaseMs: 50, hedge: 'own', hedgeMinMs: 50 } as const;
     const service = kept(await startRouter({ engines, config }));
     for (const sim of sims) {
       for (let i = 0; i < 2; i += 1) {
