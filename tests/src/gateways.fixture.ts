@@ -105,7 +105,19 @@ class CountingEngine {
     const promptTokens = Math.ceil(bytes / 2) + 5;
     this.answers += 1;
     const completionTokens = Math.min(maxTokens, 10 + (this.answers % 60));
-    yield { event: { $case: 'answerer', value: { model: 'm', provider: 'p', endpoint: 'e', systemFingerprint: '', routing: undefined, price: undefined } } };
+    yield {
+      event: {
+        $case: 'answerer',
+        value: {
+          model: 'm',
+          provider: 'p',
+          endpoint: 'e',
+          systemFingerprint: '',
+          routing: undefined,
+          price: undefined,
+        },
+      },
+    };
     await new Promise((resolve) => setTimeout(resolve, this.answers % 10));
     const finishReason = completionTokens === maxTokens ? 'length' : 'stop';
     const choice = chat.Choice.fromPartial({ role: 'assistant', content: 'x '.repeat(completionTokens), finishReason });

@@ -30,15 +30,28 @@ export class Shape {
   mesh: Mesh | undefined;
   process: Child | undefined;
 
-  private constructor(name: ShapeName, engine: EngineSim, traces: OtlpReceiver) {
+  readonly settings: Readonly<Record<string, string>>;
+
+  private constructor(
+    name: ShapeName,
+    engine: EngineSim,
+    traces: OtlpReceiver,
+    settings: Readonly<Record<string, string>>,
+  ) {
     this.name = name;
+    this.settings = settings;
     this.engine = engine;
     this.traces = traces;
     this.folder = mkdtempSync(path.join(tmpdir(), `flotilla-${name}-`));
   }
 
-  static async start(name: ShapeName, engineOptions: Parameters<typeof startEngineSim>[0] = {}): Promise<Shape> {
-    const shape = new Shape(name, await startEngineSim(engineOptions), await startOtlpReceiver());
+  /** `settings`: further environment of its processes. */
+  static async start(
+    name: ShapeName,
+    engineOptions: Parameters<typeof startEngineSim>[0] = {},
+    settings: Readonly<Record<string, string>> = {},
+  ): Promise<Shape> {
+    const shape = new Shape(name, await startEngineSim(engineOptions), await startOtlpReceiver(), settings);
     shape.configure();
     await shape.run();
     return shape;
@@ -50,6 +63,7 @@ export class Shape {
       FLOTILLA_CONFIG: this.configFile,
       FLOTILLA_OTLP_ENDPOINT: this.traces.endpoint,
       FLOTILLA_TRACE_SAMPLE_RATIO: '0',
+      ...this.settings,
     };
     if (this.name === 'mesh') {
       this.mesh = await startMesh({ env, devKey, folder: this.folder });
