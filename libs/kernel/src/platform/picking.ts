@@ -13,7 +13,7 @@ export const pickingSchema = z.strictObject({
       /** The share of the prompt that its KV cache should hold. */
       prefix: weight(3),
       /** The LoRA adapter asked for is loaded (1), has room (0.8) or is waited for (0.6). */
-      adapter: weight(3),
+      adapter: weight(5),
       /** Time to first token, against the middle of its peers. */
       latency: weight(1),
       /** Price, against the cheapest: of use only where targets of one model differ in it. */

@@ -161,7 +161,8 @@ export class Choice {
 
   #choose(pool: Pool, chain: PromptChain | undefined): Target {
     const context = this.#context(pool, chain);
-    const cold = chain !== undefined && this.#keepHashed(chain);
+    // Where an adapter is loaded says more than where a hash points to.
+    const cold = chain !== undefined && !context.adapter && this.#keepHashed(chain);
     let best = this.#candidates[0]!;
     let bestScore = this.#score(best, context);
     for (let i = 1; i < this.#count; i += 1) {
