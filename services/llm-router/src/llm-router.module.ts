@@ -139,6 +139,7 @@ export class LlmRouterModule {
             const experiments = openExperiments({ registry, engines, clock, random });
             return new LlmRouter({
               ...{ registry, engines, clock, activation, tasks: new TaskRouter(registry) },
+              ...(transcripts && { onRefused: (asked, error) => transcripts.layer.refused(asked, error) }),
               steps: [experiments.step, openPayload(config, clock, () => registry.file)],
               layers: [
                 ...(transcripts ? [transcripts.layer] : []),

@@ -27,6 +27,8 @@ export interface RouterParts {
   readonly steps: readonly PlanStep[];
   /** The first is the outermost. */
   readonly layers: readonly AnswerLayer[];
+  /** Told of requests that no engine was asked for, and why. */
+  readonly onRefused?: (request: router.GenerateRequest, error: unknown) => void;
   /** Sees to it that an engine is ready, where that takes a start. Absent: engines are there or are not. */
   readonly activation?: Pick<Activation, 'ready'>;
 }
@@ -49,10 +51,10 @@ export class LlmRouter {
 
   /** Nothing reaches an engine before the first `next`. Aborting the signal, or leaving the iteration, aborts the engine. */
   generate(request: router.GenerateRequest, signal: AbortSignal): GenerateEvents {
-    const plan = this.#plan(request, signal);
+    const plan = this.#planOrRefuse(request, signal);
     if (!(plan instanceof Promise)) return this.#ask(plan, signal);
     // It is being made while nobody waits for it yet: who comes for the events is told of its failure.
-    plan.catch(() => undefined);
+    plan.catch((error: unknown) => this.#parts.onRefused?.(request, error));
     return new LateEvents(async () => this.#ask(await plan, signal));
   }
 
@@ -74,6 +76,15 @@ export class LlmRouter {
       ...tasks.models(options.caller?.orgId ?? '', this.#startedAt),
       ...listModels(registry, this.#startedAt, options),
     ];
+  }
+
+  #planOrRefuse(request: router.GenerateRequest, signal: AbortSignal): Plan | Promise<Plan> {
+    try {
+      return this.#plan(request, signal);
+    } catch (error) {
+      this.#parts.onRefused?.(request, error);
+      throw error;
+    }
   }
 
   #plan(request: router.GenerateRequest, signal: AbortSignal): Plan | Promise<Plan> {

@@ -1,7 +1,6 @@
-import type { chat, common } from '@flotilla/contracts';
+import type { chat, common, router } from '@flotilla/contracts';
 import { costMicros } from '@flotilla/kernel';
 import { redactSecrets } from '@flotilla/telemetry';
-import type { Plan } from '../generation/plan.ts';
 
 /** How a chat went. Times are milliseconds. */
 export interface Course {
@@ -10,7 +9,7 @@ export interface Course {
   readonly latencyMs: number;
   /** Undefined: no piece came. */
   readonly firstPieceMs: number | undefined;
-  readonly status: 'completed' | 'failed' | 'cancelled';
+  readonly status: 'completed' | 'failed' | 'cancelled' | 'refused';
   /** Of the table of errors; empty for a chat that was completed. */
   readonly code: string;
   readonly answerer: chat.Answerer | undefined;
@@ -30,9 +29,15 @@ export interface ChoiceText {
 /** Characters of one text that are written; the length is told. */
 export const maxTextCharacters = 65_536;
 
+/** What was asked, and for which model; empty: the request was refused before that was known. */
+export interface Asked {
+  readonly request: router.GenerateRequest;
+  readonly model: string;
+  readonly routing: chat.Routing;
+}
+
 /** One line of JSON. `prompts`: with what was asked and answered, without the secrets in it. */
-export function entryLine(plan: Plan, course: Course, prompts: boolean): string {
-  const { request, resolution, routing: planned } = plan;
+export function entryLine({ request, model, routing: planned }: Asked, course: Course, prompts: boolean): string {
   const { answerer, usage } = course;
   const caller = request.caller;
   const routing = answerer?.routing ?? planned;
@@ -44,7 +49,7 @@ export function entryLine(plan: Plan, course: Course, prompts: boolean): string 
     key_id: caller?.keyId ?? '',
     conversation_id: request.conversationId,
     asked_model: request.model,
-    model: resolution.name,
+    model,
     provider: answerer?.provider ?? '',
     endpoint: answerer?.endpoint ?? '',
     stream: request.stream,

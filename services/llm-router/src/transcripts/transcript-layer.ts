@@ -1,6 +1,6 @@
 import type { chat, common, router } from '@flotilla/contracts';
 import { toFlotillaError, type Clock, type PlatformFile } from '@flotilla/kernel';
-import type { AnswerLayer, Ask, GenerateEvents, Plan } from '../generation/plan.ts';
+import { noRouting, type AnswerLayer, type Ask, type GenerateEvents, type Plan } from '../generation/plan.ts';
 import { entryLine, maxTextCharacters, type ChoiceText, type Course } from './entry.ts';
 
 type Result = IteratorResult<router.GenerateEvent, undefined>;
@@ -14,7 +14,7 @@ export interface TranscriptParts {
   readonly prompts: boolean;
 }
 
-/** Writes down every chat that a model was asked for, when it ends. */
+/** Writes down every chat that a model was asked for, when it ends, and those that were refused before. */
 export class TranscriptLayer implements AnswerLayer {
   readonly #parts: TranscriptParts;
 
@@ -24,6 +24,16 @@ export class TranscriptLayer implements AnswerLayer {
 
   answer(plan: Plan, signal: AbortSignal, next: Ask): GenerateEvents {
     return new TranscribedEvents(next(plan, signal), plan, this.#parts);
+  }
+
+  /** No engine was asked: there is no such model, or it cannot take the request. */
+  refused(request: router.GenerateRequest, error: unknown): void {
+    const { clock, write } = this.#parts;
+    const none = { firstPieceMs: undefined, answerer: undefined, usage: undefined, notices: [], choices: [] };
+    const course: Course = {
+      ...{ ...none, at: clock.now(), latencyMs: 0, status: 'refused', code: toFlotillaError(error).code },
+    };
+    write(entryLine({ request, model: '', routing: noRouting }, course, writesPrompts(this.#parts, request)));
   }
 }
 
@@ -46,8 +56,7 @@ class TranscribedEvents implements GenerateEvents {
     this.#events = events;
     this.#plan = plan;
     this.#parts = parts;
-    const org = parts.file().payload.orgs[plan.request.caller?.orgId ?? ''];
-    this.#prompts = parts.prompts && org?.transcript_prompts !== false;
+    this.#prompts = writesPrompts(parts, plan.request);
     this.#at = parts.clock.now();
     this.#startedAt = parts.clock.monotonic();
   }
@@ -129,8 +138,13 @@ class TranscribedEvents implements GenerateEvents {
       // An index that no piece had is no choice.
       choices: this.#choices.filter((choice) => choice !== undefined),
     };
-    this.#parts.write(entryLine(this.#plan, course, this.#prompts));
+    const { request, resolution, routing } = this.#plan;
+    this.#parts.write(entryLine({ request, routing, model: resolution.name }, course, this.#prompts));
   }
+}
+
+function writesPrompts({ file, prompts }: TranscriptParts, { caller }: router.GenerateRequest): boolean {
+  return prompts && file().payload.orgs[caller?.orgId ?? '']?.transcript_prompts !== false;
 }
 
 /** A little more than is written is kept, so that the line can tell it is not all. */

@@ -107,6 +107,14 @@ describe('transcripts', () => {
     ]);
   });
 
+  it('tell of a request that was refused before an engine was asked', async () => {
+    const { generate } = await start();
+    await expect(generate({ model: 'nobody' })).rejects.toMatchObject({ code: 'model_not_found' });
+    expect((await written())[0]).toMatchObject({
+      ...{ status: 'refused', code: 'model_not_found', asked_model: 'nobody', model: '', provider: '' },
+    });
+  });
+
   it('tell of a client that left', async () => {
     const { client } = await start();
     fake.script = (response) => {
