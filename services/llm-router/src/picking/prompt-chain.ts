@@ -33,8 +33,8 @@ export function charactersIn(blocks: number): number {
 }
 
 /**
- * The chain of a prompt: rotated and multiplied in two lanes of two characters at a time, and stirred at the end of each block
- * with MurmurHash3's finaliser. ~1 ns a character; no prompt takes more than 28,672 of them.
+ * The chain of a prompt: rotated and multiplied, two characters at a time in two lanes, and stirred at the end of each block
+ * with MurmurHash3's finaliser. ~0.5 ns a character; no prompt takes more than 28,672 of them.
  */
 export function promptChain({ messages }: router.GenerateRequest, seed: string): PromptChain {
   const chain = new Chain();
@@ -49,6 +49,19 @@ export function promptChain({ messages }: router.GenerateRequest, seed: string):
   return chain.finish();
 }
 
+/** Two characters each. */
+const words = new Uint32Array(exactCharacters / 2);
+const bytes = Buffer.from(words.buffer);
+
+/** Puts the beginning of a text into `words`: three times as fast as to ask for each character. Returns how many it put. */
+function copy(text: string): number {
+  return bytes.write(text.length > exactCharacters ? text.slice(0, exactCharacters) : text, 'utf16le') / 2;
+}
+
+function mixed(hash: number, word: number): number {
+  return imul(((hash << 13) | (hash >>> 19)) ^ word, 0x9e3779b1);
+}
+
 class Chain {
   blocks = 0;
   #a = 0x811c9dc5 | 0;
@@ -59,6 +72,7 @@ class Chain {
 
   feed(text: string): void {
     let [a, b, at] = [this.#a, this.#b, 0];
+    const copied = this.blocks * exactBlock < exactCharacters ? copy(text) : 0;
     while (at < text.length && this.blocks < maxBlocks) {
       const exact = this.blocks * exactBlock < exactCharacters;
       const size = exact ? exactBlock : sampledBlock;
@@ -66,19 +80,19 @@ class Chain {
       const take = Math.min(size - this.#filled, text.length - at);
       const end = at + Math.max(0, Math.min(take, counted - this.#filled));
       let i = at;
-      for (; i + 3 < end; i += 4) {
-        const one = text.charCodeAt(i) | (text.charCodeAt(i + 1) << 16);
-        const other = text.charCodeAt(i + 2) | (text.charCodeAt(i + 3) << 16);
-        a = imul(((a << 13) | (a >>> 19)) ^ one, 0x9e3779b1);
-        b = imul(((b << 13) | (b >>> 19)) ^ other, 0x85ebca6b);
+      if (end <= copied) {
+        if (i < end && i % 2 === 1) a = mixed(a, text.charCodeAt(i++));
+        for (; i + 3 < end; i += 4) {
+          a = mixed(a, words[i >> 1]!);
+          b = mixed(b, words[(i >> 1) + 1]!);
+        }
       }
-      for (; i < end; i += 1) a = imul(((a << 13) | (a >>> 19)) ^ text.charCodeAt(i), 0x9e3779b1);
+      for (; i < end; i += 1) a = mixed(a, text.charCodeAt(i));
       at += take;
       this.#filled += take;
       if (this.#filled < size) continue;
-      const mixed = stir(a ^ imul(b, 0x9e3779b1));
-      b = stir(b + imul(mixed, 0x85ebca6b));
-      a = mixed;
+      a = stir(a ^ imul(b, 0x9e3779b1));
+      b = stir(b + imul(a, 0x85ebca6b));
       scratch[2 * this.blocks] = a;
       scratch[2 * this.blocks + 1] = b;
       this.blocks += 1;
