@@ -11,6 +11,8 @@ export interface NamedEngine {
 
 export interface NamedEngineOptions {
   models?: readonly string[];
+  /** Answers every chat by 500. */
+  fails?: boolean;
   /** Milliseconds between the two halves of an answer. */
   pauseMs?: number;
 }
@@ -18,7 +20,7 @@ export interface NamedEngineOptions {
 /** An engine that answers with its own name: OpenAI's API under any folder, Ollama's under /api. */
 export async function startNamedEngine(
   name: string,
-  { models = ['shared/model'], pauseMs = 0 }: NamedEngineOptions = {},
+  { models = ['shared/model'], pauseMs = 0, fails = false }: NamedEngineOptions = {},
 ): Promise<NamedEngine> {
   const asked: NamedEngine['asked'] = [];
   const server = createServer((request, response) => {
@@ -29,6 +31,7 @@ export async function startNamedEngine(
       if (request.method === 'GET') return list(path, models, response);
       const body = JSON.parse(Buffer.concat(parts).toString()) as Record<string, unknown>;
       asked.push({ model: String(body['model']), headers: request.headers, body });
+      if (fails) return response.writeHead(500).end('{}');
       const answer = path === '/api/chat' ? ollamaAnswer : openAiAnswer;
       void answer(name, body['stream'] === true, pauseMs, response);
     });
