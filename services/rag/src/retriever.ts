@@ -1,7 +1,6 @@
 import type { common } from '@flotilla/contracts';
-import { FlotillaError, type Clock } from '@flotilla/kernel';
+import { abortable, FlotillaError, type Clock } from '@flotilla/kernel';
 import { counter, histogram, rpcSeconds } from '@flotilla/telemetry';
-import { abortable } from './abortable.ts';
 import { bm25 } from './bm25.ts';
 import type { Catalogs } from './catalogs.ts';
 import type { Embedders } from './embedders.ts';

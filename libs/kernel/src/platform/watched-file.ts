@@ -1,5 +1,6 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { systemClock, type Clock } from '../clock.ts';
+import { fileStamp } from '../file-stamp.ts';
 import { liveValue, type Live } from '../live.ts';
 import { parsePlatformFile, type PlatformFile } from './platform-file.ts';
 
@@ -18,19 +19,18 @@ export interface WatchOptions {
 }
 
 /**
- * Reads the file and follows its changes (by time and size, every `intervalMs`; mounted config maps swap links, which
- * file events miss). A broken file never replaces a good one: the last good one stays and `problem` says why.
- * The first read throws.
+ * Reads the file and follows its changes (a look every `intervalMs`). A broken file never replaces a good one: the last
+ * good one stays and `problem` says why. The first read throws.
  */
 export function watchPlatformFile(
   path: string,
   { clock = systemClock, intervalMs = 1_000, onProblem }: WatchOptions = {},
 ): WatchedFile {
   const live = liveValue(parsePlatformFile(readFileSync(path, 'utf8'), path));
-  let seen = stamp(path);
+  let seen = fileStamp(path);
   let problem: string | undefined;
   const timer = clock.every(intervalMs, () => {
-    const now = stamp(path);
+    const now = fileStamp(path);
     if (now === seen) return;
     seen = now;
     try {
@@ -51,13 +51,4 @@ export function watchPlatformFile(
     onChange: live.onChange,
     close: () => timer.cancel(),
   };
-}
-
-function stamp(path: string): string {
-  try {
-    const { mtimeMs, size, ino } = statSync(path);
-    return `${mtimeMs}:${size}:${ino}`;
-  } catch {
-    return 'absent';
-  }
 }

@@ -1,7 +1,7 @@
-import type { Clock, Timer } from '@flotilla/kernel';
+import { fileStamp, type Clock, type Timer } from '@flotilla/kernel';
 import { counter, gauge, logger } from '@flotilla/telemetry';
 import { X509Certificate } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContextOptions, type Server } from 'node:tls';
 import type { TlsSettings } from './settings.ts';
 
@@ -84,14 +84,5 @@ function read({ cert, key, ca }: Files): SecureContextOptions {
 }
 
 function stamp({ cert, key, ca }: Files): string {
-  return [cert, key, ca].map((file) => (file === undefined ? '' : stampOf(file))).join(' ');
-}
-
-function stampOf(file: string): string {
-  try {
-    const { mtimeMs, size, ino } = statSync(file);
-    return `${mtimeMs}:${size}:${ino}`;
-  } catch {
-    return 'absent';
-  }
+  return [cert, key, ca].map((file) => (file === undefined ? '' : fileStamp(file))).join(' ');
 }

@@ -1,4 +1,11 @@
-import { FlotillaError, toFlotillaError, type Clock, type ProviderConfig, type Timer } from '@flotilla/kernel';
+import {
+  abortable,
+  FlotillaError,
+  toFlotillaError,
+  type Clock,
+  type ProviderConfig,
+  type Timer,
+} from '@flotilla/kernel';
 import { logger } from '@flotilla/telemetry';
 import { deadlineSignal } from '../deadline-signal.ts';
 import { baseUrlOf, type EngineState, type EngineView } from '../engine-view.ts';
@@ -80,7 +87,7 @@ export class OllamaModel implements OnDemandEngine {
   }
 
   async settled(signal: AbortSignal): Promise<void> {
-    await Promise.race([this.first.promise, aborted(signal)]);
+    await abortable(this.first.promise, signal);
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -158,11 +165,4 @@ export class OllamaModel implements OnDemandEngine {
     this.reason = reason;
     this.ports.changed('state');
   }
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }

@@ -1,4 +1,4 @@
-import { FlotillaError, sleep, toFlotillaError, type Clock, type Timer } from '@flotilla/kernel';
+import { abortable, FlotillaError, sleep, toFlotillaError, type Clock, type Timer } from '@flotilla/kernel';
 import { logger } from '@flotilla/telemetry';
 import { deadlineSignal } from '../deadline-signal.ts';
 import { activationSeconds, switches } from '../fleet.metrics.ts';
@@ -89,7 +89,7 @@ export class Slot {
     turn.waiting += 1;
     this.work();
     try {
-      await orAborted(turn.done.promise, signal);
+      await abortable(turn.done.promise, signal);
     } finally {
       turn.waiting -= 1;
       if (turn.waiting === 0) this.leave(turn);
@@ -261,17 +261,5 @@ export class Slot {
     } finally {
       this.watchIdle();
     }
-  }
-}
-
-async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const aborted = deferred<never>();
-  const onAbort = () => aborted.reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
   }
 }

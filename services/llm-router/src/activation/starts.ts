@@ -1,5 +1,5 @@
 import type { fleet } from '@flotilla/contracts';
-import { FlotillaError, toFlotillaError } from '@flotilla/kernel';
+import { abortable, FlotillaError, toFlotillaError } from '@flotilla/kernel';
 import type { Target } from '../providers/target.ts';
 import { heldRequests } from './metrics.ts';
 
@@ -48,7 +48,7 @@ export class Starts {
     start.waiting += 1;
     heldRequests.add(1, { provider });
     try {
-      return await orAborted(start.done, signal);
+      return await abortable(start.done, signal);
     } finally {
       heldRequests.add(-1, { provider });
       start.waiting -= 1;
@@ -87,18 +87,5 @@ function failureOf(thrown: unknown): FlotillaError {
       });
     default:
       return error;
-  }
-}
-
-async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  let onAbort = () => undefined as void;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
   }
 }

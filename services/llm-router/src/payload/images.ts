@@ -1,5 +1,5 @@
 import type { chat } from '@flotilla/contracts';
-import { FlotillaError, within, type Clock } from '@flotilla/kernel';
+import { abortable, FlotillaError, within, type Clock } from '@flotilla/kernel';
 import { inlineBytes, invalid, readDataUrl, writeDataUrl, type InlineImage } from './data-url.ts';
 import type { ImageScaler } from './image-scaler.ts';
 import { imageSeconds } from './metrics.ts';
@@ -130,14 +130,4 @@ export class Images {
 
 function tooLarge(param: string, message: string): FlotillaError {
   return new FlotillaError('err_payload_too_large', message, { details: { param } });
-}
-
-/** What the promise says, or the signal's reason as soon as it aborts. */
-function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

@@ -1,5 +1,5 @@
 import { router } from '@flotilla/contracts';
-import { FlotillaError, type Clock, type ModelPrice, type PersonaConfig } from '@flotilla/kernel';
+import { abortable, FlotillaError, type Clock, type ModelPrice, type PersonaConfig } from '@flotilla/kernel';
 import { counter, logger } from '@flotilla/telemetry';
 import type { Watchdog } from '../generation/watchdog.ts';
 import type { EngineClient } from './engine-client.ts';
@@ -88,7 +88,8 @@ export class Catalogue {
     const { clock, settings } = this.#parts;
     const lasts = kept?.problem ? retryMs : settings.catalogueTtlMs;
     if (kept && !refresh && clock.monotonic() - kept.askedAt < lasts) return kept;
-    return withSignal(this.#ask(provider, target), signal);
+    // What others wait for too goes on when this caller leaves.
+    return abortable(this.#ask(provider, target), signal);
   }
 
   #keptOf(provider: string, target: Target): Kept | undefined {
@@ -142,13 +143,4 @@ function asOffered({ name, description }: PersonaConfig): router.OfferedModel {
 function pricesOf(models: readonly router.OfferedModel[]): Map<string, ModelPrice> {
   const priced = models.filter(({ inputPrice, outputPrice }) => inputPrice + outputPrice > 0);
   return new Map(priced.map(({ id, inputPrice, outputPrice }) => [id, { input: inputPrice, output: outputPrice }]));
-}
-
-/** What others wait for too goes on when this caller leaves. */
-function withSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const leave = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', leave, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
-  });
 }

@@ -1,5 +1,4 @@
-import { statSync } from 'node:fs';
-import { readVariable, type Clock, type Environment } from '@flotilla/kernel';
+import { fileStamp, readVariable, type Clock, type Environment } from '@flotilla/kernel';
 import { logger } from '@flotilla/telemetry';
 
 const log = logger('llm-router');
@@ -34,7 +33,7 @@ export class ProviderKey {
     const now = this.#clock.monotonic();
     if (now - this.#lookedAt >= lookMs) {
       this.#lookedAt = now;
-      if (stampOf(this.#file) !== this.#stamp) this.#read();
+      if (fileStamp(this.#file) !== this.#stamp) this.#read();
     }
     return this.#key;
   }
@@ -48,7 +47,7 @@ export class ProviderKey {
 
   /** A file that cannot be read leaves the key as it was. */
   #read(): void {
-    const stamp = this.#file === undefined ? '' : stampOf(this.#file);
+    const stamp = this.#file === undefined ? '' : fileStamp(this.#file);
     const where = { provider: this.#provider, variable: this.#variable };
     try {
       const key = readVariable(this.#variable, this.#env) || undefined;
@@ -62,14 +61,5 @@ export class ProviderKey {
       log.warn('a provider’s key cannot be read', { ...where, error });
     }
     this.#stamp = stamp;
-  }
-}
-
-function stampOf(file: string): string {
-  try {
-    const { mtimeMs, size, ino } = statSync(file);
-    return `${mtimeMs}:${size}:${ino}`;
-  } catch {
-    return 'absent';
   }
 }
