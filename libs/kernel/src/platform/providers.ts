@@ -52,7 +52,7 @@ export const providerSchema = z
     base_url: z.url().optional(),
     /** The environment variable that holds the key. The key itself never stands in the file. */
     api_key_env: z.string().optional(),
-    /** Where its engines stand: a rack, a building, an availability zone. Routers of the same zone prefer them. */
+    /** Where its engines stand: a rack, a building, an availability zone; `region/zone` says both. Routers of the same zone prefer them, then those of the same region. */
     zone: z.string().min(1).optional(),
     /** Further headers of every request to it. No secrets. */
     headers: headersSchema.optional(),

@@ -56,7 +56,9 @@ export class EndpointDirectory {
       const known = this.#endpoints.get(fact.id);
       const endpoint = known && identity(known.facts) === identity(fact) ? known : new Endpoint(fact);
       endpoint.facts = fact;
-      endpoint.near = this.zone === undefined || providers.get(fact.provider)?.zone === this.zone;
+      const zone = providers.get(fact.provider)?.zone;
+      endpoint.near = this.zone === undefined || zone === this.zone;
+      endpoint.inRegion = endpoint.near || (zone !== undefined && regionOf(zone) === regionOf(this.zone!));
       next.set(fact.id, endpoint);
     }
     this.#endpoints = next;
@@ -107,4 +109,9 @@ function alike(a: EndpointFacts, b: EndpointFacts): boolean {
         model.name === b.models[i]!.name && String(model.capabilities) === String(b.models[i]!.capabilities),
     )
   );
+}
+
+/** `eu-west/a` is the zone a of the region eu-west; a zone without a slash is a region of its own. */
+function regionOf(zone: string): string {
+  return zone.split('/')[0]!;
 }

@@ -65,6 +65,8 @@ export class Endpoint {
   lastPick = 0;
   /** Whether it stands in this router's zone; true of all when there are no zones. */
   near = true;
+  /** Whether it stands at least in this router's region. */
+  inRegion = true;
   /** Its id as a number, for hashing. */
   readonly key: number;
   readonly health = new EndpointHealth();

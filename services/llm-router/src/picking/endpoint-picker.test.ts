@@ -137,4 +137,20 @@ describe('the directory', () => {
     expect(near('c')).toEqual([]);
     expect(near()).toEqual(['one', 'two', 'three']);
   });
+
+  it('takes the other zones of the region for nearer than what is elsewhere', () => {
+    const at = (zone: string) => ({
+      name: zone.replace('/', '-'),
+      kind: 'vllm' as const,
+      base_url: 'http://x/v1',
+      zone,
+    });
+    const file = platformFileSchema.parse({ providers: [at('eu/a'), at('eu/b'), at('us/a')] });
+    const seen = new EndpointDirectory('eu/a').list(file).map(({ near, inRegion }) => [near, inRegion]);
+    expect(seen).toEqual([
+      [true, true],
+      [false, true],
+      [false, false],
+    ]);
+  });
 });

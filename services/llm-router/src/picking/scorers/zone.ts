@@ -1,3 +1,4 @@
 import type { Scorer } from './scorer.ts';
 
-export const zone: Scorer = ({ endpoint }) => (endpoint.near ? 1 : 0);
+/** The router's own zone, another one of its region, elsewhere. */
+export const zone: Scorer = ({ endpoint }) => (endpoint.near ? 1 : endpoint.inRegion ? 0.5 : 0);
