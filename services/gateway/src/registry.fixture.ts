@@ -24,7 +24,7 @@ export function memoryRegistry(): MemoryRegistry & { handlers: Handlers<typeof r
           models: request.provider ? [{ id: 'a/b', contextWindow: 8_192, inputPrice: 0.1, outputPrice: 0.2 }] : [],
         });
         const providers = ['', 'openrouter'].includes(request.provider) ? [provider] : [];
-        return { providers, defaultProvider: 'openrouter' };
+        return { providers };
       },
       describeRegistry: async () => ({ json: '{"models":[{"name":"m"}],"problem":null}' }),
       listOverrides: async () => ({ overrides: [...overrides.values()] }),

@@ -33,12 +33,11 @@ export class RegistryAdmin {
   /** All without what they offer, or one with it; none when it is not known. */
   async listProviders(name: string, refresh: boolean, signal: AbortSignal): Promise<router.ProviderList> {
     const { registry, offers } = this.#parts;
-    const defaultProvider = registry.file.default_provider ?? '';
     const all = listProviders(registry);
-    if (name === '') return { providers: all, defaultProvider };
+    if (name === '') return { providers: all };
     const one = all.find((provider) => provider.name === name);
-    if (!one) return { providers: [], defaultProvider };
-    return { providers: [{ ...one, ...(await offers(name, { refresh, signal })) }], defaultProvider };
+    if (!one) return { providers: [] };
+    return { providers: [{ ...one, ...(await offers(name, { refresh, signal })) }] };
   }
 
   async describe(): Promise<object> {
