@@ -11,16 +11,20 @@ import { holdsImages, withoutImages } from './parts.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** What a model must be able to do for some field of a request, in the words of its capabilities. */
+export type FieldCapability = 'tools' | 'json' | 'reasoning';
+
 interface Need {
   /** In `without` of the platform file. */
   readonly what: 'images' | 'tools' | 'json' | 'reasoning';
-  readonly capability: string;
+  readonly capability: 'vision' | FieldCapability;
   readonly param: string;
   /** As people call it. */
   readonly name: string;
 }
 
 interface FieldNeed extends Need {
+  readonly capability: FieldCapability;
   /** Whether the text of the parameters can hold it: they are parsed only then. */
   readonly hint: RegExp;
   readonly fields: readonly string[];
@@ -52,6 +56,11 @@ const fieldNeeds: readonly FieldNeed[] = [
     asked: ({ reasoning_effort: effort }) => effort != null && effort !== 'none',
   },
 ];
+
+/** What the fields of a request ask of a model. */
+export function neededBy(fields: Fields): FieldCapability[] {
+  return fieldNeeds.filter((need) => need.asked(fields)).map(({ capability }) => capability);
+}
 
 /** What was taken out of a request, for the notice. */
 export interface Met {

@@ -1,5 +1,6 @@
 import type { chat, router } from '@flotilla/contracts';
 import type { TaskKind } from '@flotilla/kernel';
+import { neededBy, type FieldCapability } from '../payload/needs.ts';
 import { holdsImages } from '../payload/parts.ts';
 import { tokensOfText } from '../payload/token-estimate.ts';
 import { parseParameters } from '../providers/parameters.ts';
@@ -7,7 +8,7 @@ import type { Classifier } from './classifier.ts';
 import { languageOf } from './language.ts';
 
 /** What a model must be able to do for a request, in the words of its capabilities. */
-export type Need = 'vision' | 'audio' | 'tools' | 'json' | 'reasoning';
+export type Need = 'vision' | 'audio' | FieldCapability;
 
 /** What can be told of a request before a model is chosen. */
 export interface Asked {
@@ -72,17 +73,12 @@ function textOf(messages: readonly chat.Message[]): string {
 }
 
 function needsOf(messages: readonly chat.Message[], fields: Readonly<Record<string, unknown>>): Need[] {
-  const { tools, functions, response_format: format, reasoning_effort: effort } = fields;
-  const isList = (value: unknown) => Array.isArray(value) && value.length > 0;
-  const structured = typeof format === 'object' && format !== null && 'type' in format && format.type !== 'text';
-  const found: readonly (readonly [Need, boolean])[] = [
-    ['vision', messages.some(holdsImages)],
-    ['audio', messages.some(({ partsJson }) => partsJson.includes('"input_audio"'))],
-    ['tools', isList(tools) || isList(functions)],
-    ['json', structured],
-    ['reasoning', typeof effort === 'string' && effort !== 'none'],
+  const hears = messages.some(({ partsJson }) => partsJson.includes('"input_audio"'));
+  return [
+    ...(messages.some(holdsImages) ? ['vision' as const] : []),
+    ...(hears ? ['audio' as const] : []),
+    ...neededBy(fields),
   ];
-  return found.filter(([, needed]) => needed).map(([need]) => need);
 }
 
 function tokensOf(messages: readonly chat.Message[], parametersJson: string): number {
