@@ -37,7 +37,7 @@ models:
 profile: production
 profiles: { production: { models: ['llama*'], roles: { chat: llama } } }
 providers: [{ name: a, kind: vllm }]
-models: [{ name: llama, aliases: [l], targets: [{ provider: a }], fallbacks: [a/x, l], adapters: [{ name: sql }] }]`;
+models: [{ name: llama, aliases: [l], targets: [{ provider: a }], fallbacks: [a/x, l, sql], adapters: [{ name: sql }] }]`;
     expect(parsePlatformFile(text).profiles['production']).toEqual({
       ...{ models: ['llama*'], roles: { chat: 'llama' }, testing: false },
     });
