@@ -31,7 +31,7 @@ export function describeRegistry(registry: Registry, overrides: readonly Overrid
       source: overridden.provider.has(provider.name) ? 'override' : 'file',
     })),
     endpoints: registry.endpoints().map(({ facts }) => ({
-      ...{ id: facts.id, provider: facts.provider, kind: facts.kind, base_url: plainUrl(facts.baseUrl) },
+      ...{ id: facts.id, provider: facts.provider, kind: facts.kind, base_url: withoutCredentials(facts.baseUrl) },
       ...{ ready: facts.ready, models: facts.models.map(({ name }) => name), activatable: facts.activatable ?? [] },
     })),
     overrides: overrides.map(({ kind, name, definition, updatedAt, updatedBy }) => ({
@@ -41,7 +41,7 @@ export function describeRegistry(registry: Registry, overrides: readonly Overrid
 }
 
 /** An address without the user and password that may stand in it. */
-export function plainUrl(url: string): string {
+export function withoutCredentials(url: string): string {
   return url.replace(/\/\/[^/@]*@/, '//');
 }
 

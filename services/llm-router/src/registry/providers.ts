@@ -1,6 +1,6 @@
 import { router } from '@flotilla/contracts';
 import { providerUrl } from '@flotilla/kernel';
-import { plainUrl } from './describe.ts';
+import { withoutCredentials } from './describe.ts';
 import type { Registry } from './registry.ts';
 
 /** The providers of the configuration, then those whose engines were found on the machine; by name. Without their offers. */
@@ -20,7 +20,7 @@ export function listProviders(registry: Registry): router.Provider[] {
   return [...configured, ...found].map((provider) =>
     router.Provider.fromPartial({
       ...provider,
-      baseUrl: plainUrl(provider.baseUrl),
+      baseUrl: withoutCredentials(provider.baseUrl),
       isDefault: provider.name === file.default_provider,
       ready: ready(provider.name),
       hasKey: registry.hasKey(provider.name),
