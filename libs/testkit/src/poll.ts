@@ -1,5 +1,5 @@
 export interface PollOptions {
-  /** Milliseconds until it gives up. Default 5,000. */
+  /** Milliseconds until it gives up. Default 20,000: what never comes costs that once, and a crowded machine is slow. */
   timeoutMs?: number;
   /** Milliseconds between two looks. Default 10. */
   everyMs?: number;
@@ -15,7 +15,7 @@ type Truthy<T> = Exclude<T, undefined | null | false | 0 | ''>;
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
-  { timeoutMs = 5_000, everyMs = 10, what = 'the condition' }: PollOptions = {},
+  { timeoutMs = 20_000, everyMs = 10, what = 'the condition' }: PollOptions = {},
 ): Promise<Truthy<T>> {
   const deadline = performance.now() + timeoutMs;
   let cause: unknown;
