@@ -98,7 +98,7 @@ describe('a local engine process', () => {
 
   it('that hangs is replaced', async () => {
     const port = await freePort();
-    running = await startFleet([simProvider(port)], { stateDir, hungAfterMs: 300, probeTimeoutMs: 200 });
+    running = await startFleet([simProvider(port)], { stateDir, hungAfterMs: 1_000, probeTimeoutMs: 500 });
     const pid = pidOf('sim');
     const body = JSON.stringify({ fault: 'hang', path: '/' });
     await fetch(`http://127.0.0.1:${port}/sim/faults`, { method: 'POST', body });

@@ -187,7 +187,7 @@ describe('with real simulated engines', () => {
     await until(() => sims[0]!.stats().running === 1);
     caller.abort();
     await expect(call).rejects.toMatchObject({ code: 'cancelled' });
-    await until(() => sims[0]!.stats().aborted === 1 && sims[0]!.stats().running === 0, { timeoutMs: 1_000 });
+    await until(() => sims[0]!.stats().aborted === 1 && sims[0]!.stats().running === 0, { timeoutMs: 5_000 });
   });
 
   it('engines that die under load: every caller gets an answer or an explicit failure', async () => {

@@ -90,12 +90,12 @@ describe('services at one port', () => {
 
   it('are stopped when nobody uses them, and not while someone does', async () => {
     const port = await freePort();
-    const services = simServices(port, { a: [] }, { idle_stop_ms: 400, min_up_ms: 0 });
+    const services = simServices(port, { a: [] }, { idle_stop_ms: 1_000, min_up_ms: 0 });
     running = await startFleet([services], { stateDir });
     await running.activate('local', 'a');
     const { pid } = await running.autostart('vllm:a');
     const use = fleet.ActivateRequest.fromPartial({ provider: 'local', model: 'a', inUse: true });
-    for (const end = performance.now() + 1_000; performance.now() < end;) await running.activation.activate(use);
+    for (const end = performance.now() + 1_500; performance.now() < end;) await running.activation.activate(use);
     expect(isAlive(pid)).toBe(true);
     await until(() => !isAlive(pid), { timeoutMs: 10_000 });
     await running.reaches('local/a', STOPPED);

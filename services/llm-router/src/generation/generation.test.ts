@@ -284,7 +284,7 @@ describe('a caller that leaves', () => {
     await until(() => fake.seen.length === 1);
     caller.abort();
     await expect(call).rejects.toMatchObject({ code: 'cancelled' });
-    await until(() => fake.seen[0]!.aborted, { timeoutMs: 1_000 });
+    await until(() => fake.seen[0]!.aborted, { timeoutMs: 5_000 });
   });
 
   it('ends it also while the engine is held back', async () => {
@@ -301,13 +301,13 @@ describe('a caller that leaves', () => {
     await stream.next();
     await until(() => fake.seen.length === 1);
     await stream.return!();
-    await until(() => fake.seen[0]!.aborted, { timeoutMs: 1_000 });
+    await until(() => fake.seen[0]!.aborted, { timeoutMs: 5_000 });
   });
 
   it('ends it by leaving the iteration too', async () => {
     const [router, fake] = await over([begins]);
     for await (const event of router.client.generate(generateRequest())) if (event) break;
-    await until(() => fake.seen[0]!.aborted, { timeoutMs: 1_000 });
+    await until(() => fake.seen[0]!.aborted, { timeoutMs: 5_000 });
   });
 
   it('does not make another engine start', async () => {
