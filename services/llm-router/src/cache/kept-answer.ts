@@ -16,6 +16,8 @@ export interface KeptChoice {
   /** Whole calls, without the positions that pieces of a stream have. */
   readonly toolCalls: readonly object[];
   readonly finishReason: string;
+  /** The stop sequence that ended it; absent: none told. */
+  readonly stopSequence?: string;
 }
 
 /** An answer with what it takes to keep it. */

@@ -64,6 +64,15 @@ describe('a kept answer', () => {
     }
   });
 
+  it('ended by a stop sequence ends by it again', async () => {
+    const answer = record([answerer(), pieces({ content: 'a', finishReason: 'stop', stopSequence: 'END' })])!;
+    for (const stream of [true, false]) {
+      expect(choicesOf(await replayed(answer, stream)).at(-1)).toMatchObject({
+        ...{ finishReason: 'stop', stopSequence: 'END' },
+      });
+    }
+  });
+
   it('has no more pieces than the engine had tokens for', async () => {
     const answer = record([...says('a b c d e f g h i j k l m n o p q r s t u v w x y z')])!;
     expect(choicesOf(await replayed(answer, true)).filter(({ content }) => content !== '').length).toBeLessThanOrEqual(

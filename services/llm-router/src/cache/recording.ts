@@ -11,6 +11,7 @@ class ChoiceRecording {
   #reasoning = '';
   #refusal = '';
   #finishReason = '';
+  #stopSequence = '';
   readonly #toolCalls = new ToolCalls();
   readonly #index: number;
 
@@ -25,6 +26,7 @@ class ChoiceRecording {
     this.#reasoning += piece.reasoning;
     this.#refusal += piece.refusal;
     this.#finishReason ||= piece.finishReason;
+    this.#stopSequence ||= piece.stopSequence;
     if (piece.toolCallsJson !== '') this.#toolCalls.add(piece.toolCallsJson);
     return piece.content.length + piece.reasoning.length + piece.refusal.length + piece.toolCallsJson.length;
   }
@@ -34,6 +36,7 @@ class ChoiceRecording {
     return {
       ...{ index: this.#index, role: this.#role || 'assistant', content: this.#content, reasoning: this.#reasoning },
       ...{ refusal: this.#refusal, toolCalls: this.#toolCalls.whole(), finishReason: this.#finishReason },
+      ...(this.#stopSequence !== '' && { stopSequence: this.#stopSequence }),
     };
   }
 }

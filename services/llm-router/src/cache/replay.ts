@@ -70,7 +70,7 @@ function whole({ toolCalls, ...choice }: KeptChoice): chat.Choice[] {
   return [chat.Choice.fromPartial({ ...choice, toolCallsJson })];
 }
 
-function streamed({ index, role, content, reasoning, refusal, toolCalls, finishReason }: KeptChoice): chat.Choice[] {
+function streamed({ index, role, content, reasoning, refusal, toolCalls, ...end }: KeptChoice): chat.Choice[] {
   const piece = (fields: Partial<chat.Choice>) => chat.Choice.fromPartial({ index, ...fields });
   return [
     piece({ role }),
@@ -78,7 +78,7 @@ function streamed({ index, role, content, reasoning, refusal, toolCalls, finishR
     ...cut(content).map((text) => piece({ content: text })),
     ...cut(refusal).map((text) => piece({ refusal: text })),
     ...(toolCalls.length > 0 ? [piece({ toolCallsJson: asPiece(toolCalls) })] : []),
-    piece({ finishReason }),
+    piece(end),
   ];
 }
 

@@ -62,7 +62,7 @@ export class Attempt implements Receiver, Pieces {
     this.metrics = metrics;
     this.#stream = stream;
     this.#continuing = continuing;
-    this.#decoder = target.answer(stream);
+    this.#decoder = target.answer(stream, !engines.config.suppressDecorations);
     this.startedAt = this.readAt = engines.clock.monotonic();
   }
 

@@ -319,4 +319,6 @@ const nothing: chat.Choice = {
   refusal: '',
   logprobsJson: '',
   finishReason: '',
+  stopSequence: '',
+  extraJson: '',
 };

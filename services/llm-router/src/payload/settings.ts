@@ -51,6 +51,6 @@ export const payloadSettings = {
     ),
   suppressDecorations: flag(
     true,
-    'Whether `<think>` tags of models with a `reasoning_format` become reasoning. Off: the text is passed on as the engine wrote it.',
+    'Whether `<think>` tags of models with a `reasoning_format` become reasoning, and further fields of engines are left out. Off: the text is passed on as the engine wrote it, the fields in `choices[].flotilla.engine`, and reading streams costs more.',
   ),
 };

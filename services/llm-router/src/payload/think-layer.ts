@@ -95,7 +95,7 @@ class ThinkEvents implements GenerateEvents {
 
 const blank: chat.Choice = {
   ...{ index: 0, role: '', content: '', reasoning: '', toolCallsJson: '' },
-  ...{ refusal: '', logprobsJson: '', finishReason: '' },
+  ...{ refusal: '', logprobsJson: '', finishReason: '', stopSequence: '', extraJson: '' },
 };
 
 /** A piece with reasoning before one with all the rest: clients take one of both at a time. */

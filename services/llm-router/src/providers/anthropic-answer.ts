@@ -1,5 +1,6 @@
 import type { chat, common } from '@flotilla/contracts';
 import { cutFailure, frameFailure, malformedFailure } from './engine-errors.ts';
+import { furtherFields } from './further-fields.ts';
 import type { AnswerDecoder, Redact } from './provider.ts';
 import { SseParser } from './sse.ts';
 import { ToolCalls } from './tool-calls.ts';
@@ -19,18 +20,21 @@ interface Usage {
   cache_read_input_tokens?: number | null;
   cache_creation_input_tokens?: number | null;
 }
+interface Ending {
+  stop_reason?: string | null;
+  stop_sequence?: string | null;
+}
 interface AnthropicEvent {
   type?: string;
   index?: number;
   message?: { role?: string; usage?: Usage };
   content_block?: Block;
-  delta?: { type?: string; text?: string; thinking?: string; partial_json?: string; stop_reason?: string | null };
+  delta?: Ending & { type?: string; text?: string; thinking?: string; partial_json?: string };
   usage?: Usage;
   error?: unknown;
 }
-interface Message {
+interface Message extends Ending {
   content?: Block[];
-  stop_reason?: string | null;
   usage?: Usage;
   error?: unknown;
 }
@@ -46,12 +50,16 @@ const reasons: Readonly<Record<string, string>> = {
   refusal: 'content_filter',
 };
 
+/** What stands elsewhere in an answer; see furtherFields. */
+const known = new Set(['id', 'type', 'role', 'model', 'content', 'usage', 'error']);
+
 /** `text/event-stream` of Anthropic's Messages API. Events it does not know are passed over, as its versioning asks. */
 export class AnthropicStream implements AnswerDecoder {
   done = false;
   usage: common.Usage | undefined;
   readonly systemFingerprint = '';
   readonly #redact: Redact;
+  readonly #extras: boolean;
   readonly #parser = new SseParser((data) => this.#take(data));
   readonly #toolCalls = new ToolCalls();
   #choices: chat.Choice[] = [];
@@ -59,8 +67,9 @@ export class AnthropicStream implements AnswerDecoder {
   /** The call that comes now; `said`: something of its arguments came. */
   #call: { readonly id: string; readonly input: unknown; said: boolean } | undefined;
 
-  constructor(redact: Redact) {
+  constructor(redact: Redact, extras = false) {
     this.#redact = redact;
+    this.#extras = extras;
   }
 
   write(bytes: Buffer, choices: chat.Choice[]): void {
@@ -89,8 +98,7 @@ export class AnthropicStream implements AnswerDecoder {
         return this.#endBlock();
       case 'message_delta':
         this.#used = { ...this.#used, ...defined(event.usage) };
-        if (event.delta?.stop_reason) this.#say({ finishReason: this.#finish(event.delta.stop_reason) });
-        return;
+        return this.#end(event.delta ?? {});
       case 'message_stop':
         this.usage = usageOf(this.#used);
         this.done = true;
@@ -100,8 +108,13 @@ export class AnthropicStream implements AnswerDecoder {
     }
   }
 
-  #finish(reason: string): string {
-    return this.#toolCalls.finish(finishOf(reason));
+  #end(delta: Ending): void {
+    if (!delta.stop_reason) return;
+    this.#say({
+      finishReason: this.#toolCalls.finish(finishOf(delta.stop_reason)),
+      stopSequence: sequenceOf(delta),
+      extraJson: this.#extras ? furtherFields(this.#redact, known, delta) : '',
+    });
   }
 
   #beginBlock({ type, id = '', name = '', input, text, thinking }: Block): void {
@@ -142,10 +155,12 @@ export class AnthropicWhole implements AnswerDecoder {
   usage: common.Usage | undefined;
   readonly systemFingerprint = '';
   readonly #redact: Redact;
+  readonly #extras: boolean;
   readonly #body = new WholeBody();
 
-  constructor(redact: Redact) {
+  constructor(redact: Redact, extras = false) {
     this.#redact = redact;
+    this.#extras = extras;
   }
 
   write(bytes: Buffer): void {
@@ -171,6 +186,8 @@ export class AnthropicWhole implements AnswerDecoder {
         reasoning: joined('thinking', 'thinking'),
         toolCallsJson: rows.length > 0 ? calls.whole(rows) : '',
         finishReason: calls.finish(finishOf(reason)),
+        stopSequence: sequenceOf(message),
+        extraJson: this.#extras ? furtherFields(this.#redact, known, message) : '',
       }),
     );
     if (usage) this.usage = usageOf(usage);
@@ -189,13 +206,17 @@ function parse(data: string): AnthropicEvent {
 function choiceOf(piece: Partial<chat.Choice>): chat.Choice {
   return {
     ...{ index: 0, role: '', content: '', reasoning: '', toolCallsJson: '' },
-    ...{ refusal: '', logprobsJson: '', finishReason: '' },
+    ...{ refusal: '', logprobsJson: '', finishReason: '', stopSequence: '', extraJson: '' },
     ...piece,
   };
 }
 
 function finishOf(reason: string): string {
   return Object.hasOwn(reasons, reason) ? reasons[reason]! : 'stop';
+}
+
+function sequenceOf({ stop_reason: reason, stop_sequence: sequence }: Ending): string {
+  return reason === 'stop_sequence' && typeof sequence === 'string' ? sequence : '';
 }
 
 function defined(usage: Usage | undefined): Usage {

@@ -16,7 +16,8 @@ export const anthropic: ProviderAdapter = {
   basePath: (pathname) => pathname,
   credentials: (_account, key) => [...(key === undefined ? [] : ['x-api-key', key]), ...['anthropic-version', version]],
   generateBody: anthropicBody,
-  answer: (stream, redact) => (stream ? new AnthropicStream(redact) : new AnthropicWhole(redact)),
+  answer: (stream, redact, extras) =>
+    stream ? new AnthropicStream(redact, extras) : new AnthropicWhole(redact, extras),
   embedBody() {
     throw new FlotillaError('capability_mismatch', 'This provider makes no embeddings. Name a model that does.', {
       details: { param: 'model' },

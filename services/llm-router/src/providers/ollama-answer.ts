@@ -1,5 +1,6 @@
 import type { chat, common } from '@flotilla/contracts';
 import { cutFailure, frameFailure, malformedFailure } from './engine-errors.ts';
+import { furtherFields } from './further-fields.ts';
 import { LineSplitter } from './lines.ts';
 import type { AnswerDecoder, Redact } from './provider.ts';
 import { ToolCalls, type ToolCallRow } from './tool-calls.ts';
@@ -13,6 +14,12 @@ interface OllamaLine {
   error?: unknown;
 }
 
+/** What stands elsewhere in an answer; see furtherFields. */
+const known = new Set([
+  ...['model', 'created_at', 'message', 'done', 'prompt_eval_count', 'eval_count'],
+  ...['role', 'content', 'thinking', 'tool_calls'],
+]);
+
 /** Newline-delimited JSON of `/api/chat`; an answer in one piece is its one line. */
 export class OllamaAnswer implements AnswerDecoder {
   done = false;
@@ -23,9 +30,11 @@ export class OllamaAnswer implements AnswerDecoder {
   readonly #toolCalls = new ToolCalls();
   #began = false;
   readonly #redact: Redact;
+  readonly #extras: boolean;
 
-  constructor(redact: Redact) {
+  constructor(redact: Redact, extras = false) {
     this.#redact = redact;
+    this.#extras = extras;
   }
 
   write(bytes: Buffer, choices: chat.Choice[]): void {
@@ -55,6 +64,8 @@ export class OllamaAnswer implements AnswerDecoder {
       refusal: '',
       logprobsJson: '',
       finishReason,
+      stopSequence: '',
+      extraJson: this.#extras ? furtherFields(this.#redact, known, line.message, line) : '',
     });
     this.#began = true;
     if (!line.done) return;

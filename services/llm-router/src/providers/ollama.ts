@@ -13,7 +13,7 @@ export const ollama: ProviderAdapter = {
   list: { path: '/api/tags', read: readOllamaList },
   credentials: bearer,
   generateBody: ollamaChatBody,
-  answer: (_stream, redact) => new OllamaAnswer(redact),
+  answer: (_stream, redact, extras) => new OllamaAnswer(redact, extras),
   embedBody: (model, inputs) => JSON.stringify({ model, input: inputs }),
   embeddings: readEmbeddings,
 };

@@ -23,6 +23,7 @@ describe('the pieces of a stream', () => {
         index: fc.constantFrom(0, 0, 0, 1),
         delta: fc.record({ content: text, role: fc.constant('assistant') }, { requiredKeys: ['content'] }),
         finish_reason: fc.constantFrom(null, null, null, 'stop'),
+        stop_reason: fc.constantFrom(null, null, 'END', 5),
       },
       { requiredKeys: ['index', 'delta'] },
     );
@@ -40,9 +41,12 @@ describe('the pieces of a stream', () => {
             piece.delta.content,
             piece.delta.role ?? '',
             piece.finish_reason ?? '',
+            piece.finish_reason && piece.stop_reason === 'END' ? 'END' : '',
           ]),
         );
-        const found = decode(texts).map((piece) => [piece.index, piece.content, piece.role, piece.finishReason]);
+        const found = decode(texts).map((piece) => [
+          ...[piece.index, piece.content, piece.role, piece.finishReason, piece.stopSequence],
+        ]);
         expect(found).toEqual(expected);
       }),
       { numRuns: 300 },

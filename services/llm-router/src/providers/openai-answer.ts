@@ -1,6 +1,7 @@
 import type { chat, common } from '@flotilla/contracts';
 import { ChunkTemplate, type TextChunk } from './chunk-template.ts';
 import { cutFailure, frameFailure, malformedFailure } from './engine-errors.ts';
+import { furtherFields } from './further-fields.ts';
 import type { AnswerDecoder, Redact } from './provider.ts';
 import { SseParser } from './sse.ts';
 import { ToolCalls, type ToolCallRow } from './tool-calls.ts';
@@ -20,6 +21,8 @@ interface OpenAiChoice {
   message?: OpenAiPiece | null;
   logprobs?: unknown;
   finish_reason?: string | null;
+  /** vLLM's: the stop sequence, or the id of the token, that ended it. */
+  stop_reason?: unknown;
 }
 interface OpenAiUsage {
   prompt_tokens?: number;
@@ -32,6 +35,12 @@ interface OpenAiAnswer {
   system_fingerprint?: string | null;
   error?: unknown;
 }
+
+/** What stands in a piece; see furtherFields. */
+const known = new Set([
+  ...['index', 'delta', 'message', 'logprobs', 'finish_reason'],
+  ...['role', 'content', 'reasoning_content', 'reasoning', 'tool_calls', 'refusal'],
+]);
 
 /** `text/event-stream` of chat.completion.chunk. */
 export class OpenAiStream implements AnswerDecoder {
@@ -49,11 +58,13 @@ export class OpenAiStream implements AnswerDecoder {
   /** Of the chunk that the template came from. */
   #templateIndex = 0;
   readonly #redact: Redact;
+  readonly #extras: boolean;
   /** By index of the choice; of those that call tools. */
   readonly #toolCalls: ToolCalls[] = [];
 
-  constructor(redact: Redact) {
+  constructor(redact: Redact, extras = false) {
     this.#redact = redact;
+    this.#extras = extras;
   }
 
   /** What the engine says it used, so far or in all. */
@@ -101,10 +112,11 @@ export class OpenAiStream implements AnswerDecoder {
     if (!Array.isArray(choices)) return;
     for (const choice of choices) {
       const piece = choiceOf(choice, choice.delta);
+      if (this.#extras) piece.extraJson = furtherFields(this.#redact, known, choice.delta, choice);
       this.#harmonise(piece, choice.delta?.tool_calls);
       this.#finished[piece.index] = this.#finished[piece.index] === true || piece.finishReason !== '';
       this.#choices.push(piece);
-      const plain = choices.length === 1 && isTextOnly(piece);
+      const plain = !this.#extras && choices.length === 1 && isTextOnly(piece);
       const found = { text: piece.content, tokens: chunk.usage?.completion_tokens };
       if (plain && this.#template.learn(data, found, textOnly)) this.#templateIndex = piece.index;
     }
@@ -135,9 +147,11 @@ export class OpenAiWhole implements AnswerDecoder {
   systemFingerprint = '';
   readonly #body = new WholeBody();
   readonly #redact: Redact;
+  readonly #extras: boolean;
 
-  constructor(redact: Redact) {
+  constructor(redact: Redact, extras = false) {
     this.#redact = redact;
+    this.#extras = extras;
   }
 
   write(bytes: Buffer): void {
@@ -151,6 +165,7 @@ export class OpenAiWhole implements AnswerDecoder {
       throw malformedFailure('an answer without choices');
     for (const choice of answer.choices) {
       const whole = choiceOf(choice, choice.message);
+      if (this.#extras) whole.extraJson = furtherFields(this.#redact, known, choice.message, choice);
       const toolCalls = new ToolCalls();
       const rows = choice.message?.tool_calls;
       if (Array.isArray(rows) && rows.length > 0) whole.toolCallsJson = toolCalls.whole(rows as ToolCallRow[]);
@@ -181,6 +196,8 @@ function textPiece(index: number, content: string): chat.Choice {
     refusal: '',
     logprobsJson: '',
     finishReason: '',
+    stopSequence: '',
+    extraJson: '',
   };
 }
 
@@ -212,6 +229,8 @@ function choiceOf(choice: OpenAiChoice, piece: OpenAiPiece | null | undefined): 
     refusal: text(refusal),
     logprobsJson: choice.logprobs == null ? '' : JSON.stringify(choice.logprobs),
     finishReason: text(choice.finish_reason),
+    stopSequence: choice.finish_reason === 'stop' ? text(choice.stop_reason) : '',
+    extraJson: '',
   };
 }
 

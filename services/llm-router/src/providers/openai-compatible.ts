@@ -19,7 +19,7 @@ export function openAiCompatible(style: Partial<BodyStyle> = {}): ProviderAdapte
     basePath: (pathname) => pathname,
     credentials: bearer,
     generateBody: (model, request, account) => chatBody(model, request, bodyStyle, account.body),
-    answer: (stream, redact) => (stream ? new OpenAiStream(redact) : new OpenAiWhole(redact)),
+    answer: (stream, redact, extras) => (stream ? new OpenAiStream(redact, extras) : new OpenAiWhole(redact, extras)),
     embedBody: (model, inputs) => JSON.stringify({ model, input: inputs, encoding_format: 'float' }),
     embeddings: readEmbeddings,
   };

@@ -21,8 +21,8 @@ export interface ProviderAdapter {
   credentials(account: Account, key: string | undefined): string[];
   /** Throws a FlotillaError for what engines of this kind cannot be asked: `capability_mismatch` when those of another may. */
   generateBody(model: string, request: router.GenerateRequest, account: Account): string;
-  /** `redact` takes the provider's key out of what an engine says. */
-  answer(stream: boolean, redact: Redact): AnswerDecoder;
+  /** `redact` takes the provider's key out of what an engine says. `extras`: pieces carry what else it says, at the cost of parsing each. */
+  answer(stream: boolean, redact: Redact, extras?: boolean): AnswerDecoder;
   embedBody(model: string, inputs: readonly string[]): string;
   /** Reads a whole embeddings response. Throws an EngineFailure. */
   embeddings(text: string, inputs: readonly string[]): EmbedAnswer;

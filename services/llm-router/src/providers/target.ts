@@ -59,8 +59,8 @@ export class Target {
     return { ...request, messages: spokenAs(this.persona.system_prompt, request.messages) };
   }
 
-  answer(stream: boolean): AnswerDecoder {
-    return this.adapter.answer(stream, (text) => this.redact(text));
+  answer(stream: boolean, extras: boolean): AnswerDecoder {
+    return this.adapter.answer(stream, (text) => this.redact(text), extras);
   }
 
   /** The text without the provider's key, or what engines show of it. */
