@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { orchestrator } from '@flotilla/contracts';
+import { chat, orchestrator } from '@flotilla/contracts';
 import { openDatabase, type Database } from '@flotilla/database';
 import { expectPrismaAgrees } from '@flotilla/database/testing';
 import { FlotillaError } from '@flotilla/kernel';
@@ -97,18 +97,7 @@ describe('a conversation', () => {
           event: {
             $case: 'choices' as const,
             value: {
-              choices: [
-                {
-                  index: 0,
-                  content: '',
-                  toolCallsJson,
-                  finishReason,
-                  role: '',
-                  reasoning: '',
-                  refusal: '',
-                  logprobsJson: '',
-                },
-              ],
+              choices: [chat.Choice.fromPartial({ toolCallsJson, finishReason })],
               usage: undefined,
             },
           },

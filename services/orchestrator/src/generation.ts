@@ -205,6 +205,9 @@ function knownCode(code: string): ErrorCode {
   return isErrorCode(code) ? code : 'engine_error';
 }
 
-const ended = { index: 0, role: '', content: '', reasoning: '', toolCallsJson: '', refusal: '', logprobsJson: '' };
+const ended = {
+  ...{ index: 0, role: '', content: '', reasoning: '', toolCallsJson: '', refusal: '' },
+  ...{ logprobsJson: '', stopSequence: '', extraJson: '' },
+};
 const cut: chat.Choice = { ...ended, finishReason: 'length' };
 const filtered: chat.Choice = { ...ended, finishReason: 'content_filter' };

@@ -66,6 +66,39 @@ describe('the guard of a choice', () => {
     }
   });
 
+  it('never lets further fields of an engine repeat what was redacted or is still held', async () => {
+    const said = ['One ', 'SEC', 'RET ', 'two ', 'three'];
+    const pieces = said.map((text, at) => {
+      const sofar = said.slice(0, at + 1).join('');
+      return chat.Choice.fromPartial({ content: text, extraJson: JSON.stringify({ sofar }) });
+    });
+    const end = chat.Choice.fromPartial({ finishReason: 'stop', extraJson: JSON.stringify({ sofar: said.join('') }) });
+    for (const pause of [true, false]) {
+      const { released, text } = await guarded(
+        [...pieces, end],
+        pieces.map(() => pause),
+      );
+      expect(text).toBe('One [X] two three');
+      const told = released.map(({ extraJson }) => extraJson).filter(Boolean);
+      expect(told).toEqual(['{"sofar":"One "}']);
+    }
+  });
+
+  it('lets further fields and the stop sequence pass beside text that nothing was done to', async () => {
+    const extraJson = '{"token_ids":[1]}';
+    const end = { finishReason: 'stop', stopSequence: 'END', extraJson };
+    for (const pause of [true, false]) {
+      const { released } = await guarded(
+        [piece('One ', { extraJson }), piece('S', { extraJson }), piece('o', end)],
+        [...[pause, pause, pause]],
+      );
+      const told = released.map((choice) => choice.extraJson).filter(Boolean);
+      // Of the S, which could have begun a secret, nothing is told.
+      expect(told.length).toBe(pause ? 2 : 3);
+      expect(released.at(-1)).toMatchObject(end);
+    }
+  });
+
   it('gives each token probability once when nothing is redacted', async () => {
     const pieces = ['One ', 'S', 'o', ' two'].map((text) => piece(text));
     for (const pause of [true, false]) {

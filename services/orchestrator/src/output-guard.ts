@@ -27,18 +27,20 @@ const GIVE_UP_AFTER = 3;
 const CONTEXT_LENGTH = 16;
 const NONE = Promise.resolve();
 
-const hasMore = ({ role, reasoning, toolCallsJson, refusal, logprobsJson, finishReason }: chat.Choice) =>
+const hasMore = ({ role, reasoning, toolCallsJson, refusal, logprobsJson, finishReason, extraJson }: chat.Choice) =>
   role !== '' ||
   reasoning !== '' ||
   toolCallsJson !== '' ||
   refusal !== '' ||
   logprobsJson !== '' ||
-  finishReason !== '';
+  finishReason !== '' ||
+  extraJson !== '';
 
 /**
  * Guards the text of one choice. One call is in flight at a time; pieces that come meanwhile go together with the next
  * one, so calls grow just as the guard slows down. Everything that is not text keeps its place in the order, but for
- * token probabilities, which spell the text out and go where it goes.
+ * token probabilities, which spell the text out and go where it goes, and what else engines say: it may repeat any of the text
+ * so far, so it goes out only while all of that did, as it was.
  */
 export class ChoiceGuard {
   readonly index: number;
@@ -51,6 +53,8 @@ export class ChoiceGuard {
   #flushing = false;
   #finished = false;
   #redacted = false;
+  /** The rules changed some of the text so far. */
+  #altered = false;
   #logprobs: LogprobsHold | undefined;
   #running: Promise<void> | undefined;
 
@@ -119,14 +123,17 @@ export class ChoiceGuard {
       return;
     }
     const logprobsJson = this.#logprobsOf(batch);
+    const told = !this.#altered && !this.#state?.held;
     for (let at = 0; at < batch.length; at += 1) {
       const choice = batch[at]!;
       const content = at === lastText ? guarded : '';
-      if (choice.content === content && choice.logprobsJson === '' && (logprobsJson === '' || at !== lastText)) {
+      const extraJson = told ? choice.extraJson : '';
+      const same = choice.content === content && choice.extraJson === extraJson && choice.logprobsJson === '';
+      if (same && (logprobsJson === '' || at !== lastText)) {
         if (content !== '' || hasMore(choice)) this.#listener.release(choice);
         continue;
       }
-      const released = { ...choice, content, logprobsJson: at === lastText ? logprobsJson : '' };
+      const released = { ...choice, content, extraJson, logprobsJson: at === lastText ? logprobsJson : '' };
       if (content !== '' || hasMore(released)) this.#listener.release(released);
     }
   }
@@ -149,9 +156,11 @@ export class ChoiceGuard {
         const response = await client.guard({ caller, state: this.#state, text, final }, { timeoutMs, signal });
         this.#failures = 0;
         if (response.action === safety.Action.BLOCK) return undefined;
-        this.#state = response.state;
+        const { release, state } = response;
+        this.#altered ||= release + (state?.held ?? '') !== (this.#state?.held ?? '') + text;
+        this.#state = state;
         this.#redacted = response.action === safety.Action.REDACT;
-        return response.release;
+        return release;
       } catch (error) {
         this.#failures += 1;
         applyPolicy(error, onTimeout, 'guard', signal);
@@ -175,5 +184,7 @@ const emptyChoice: chat.Choice = {
     refusal: '',
     logprobsJson: '',
     finishReason: '',
+    stopSequence: '',
+    extraJson: '',
   },
 };
