@@ -1,5 +1,5 @@
 import { createMemoryBus } from '@flotilla/bus';
-import { fleet, limits, orchestrator, rag, router, safety, type chat } from '@flotilla/contracts';
+import { chat, fleet, limits, orchestrator, rag, router, safety } from '@flotilla/contracts';
 import type { Database } from '@flotilla/database';
 import { FlotillaError, liveValue, parsePlatformFile } from '@flotilla/kernel';
 import { createMemoryNetwork, type CallContext, type Handlers } from '@flotilla/rpc';
@@ -41,8 +41,7 @@ export function event(value: Event): orchestrator.ChatEvent {
 }
 
 export function choice(fields: Partial<chat.Choice>): orchestrator.ChatEvent {
-  const none = { index: 0, role: '', content: '', reasoning: '', toolCallsJson: '', refusal: '', logprobsJson: '' };
-  return event({ $case: 'choices', value: { choices: [{ ...none, finishReason: '', ...fields }] } });
+  return event({ $case: 'choices', value: { choices: [chat.Choice.fromPartial(fields)] } });
 }
 
 export const answerer = event({

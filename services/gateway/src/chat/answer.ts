@@ -85,5 +85,7 @@ function merge(choices: chat.Choice[], next: chat.Choice): void {
     toolCallsJson: next.toolCallsJson || before.toolCallsJson,
     logprobsJson: next.logprobsJson || before.logprobsJson,
     finishReason: next.finishReason || before.finishReason,
+    stopSequence: next.stopSequence || before.stopSequence,
+    extraJson: next.extraJson || before.extraJson,
   };
 }

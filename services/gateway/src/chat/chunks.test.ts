@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { chat } from '@flotilla/contracts';
+import { chat } from '@flotilla/contracts';
 import fc from 'fast-check';
 import { ChunkWriter, sseFrame } from './chunks.ts';
 
@@ -13,10 +13,17 @@ const delta = fc.record<chat.Choice>({
   toolCallsJson: fc.constantFrom('', '[\n{"index":0}\n]'),
   logprobsJson: fc.constantFrom('', '{"content":[]}'),
   finishReason: fc.constantFrom('', '', 'stop'),
+  stopSequence: fc.constantFrom('', 'END'),
+  extraJson: fc.constantFrom('', '{"token_ids":[1]}'),
 });
 
 interface Chunk {
-  choices: { index: number; delta: { role?: string; content?: string }; finish_reason: string | null }[];
+  choices: {
+    index: number;
+    delta: { role?: string; content?: string };
+    finish_reason: string | null;
+    flotilla?: { engine: object };
+  }[];
   flotilla?: object;
 }
 
@@ -42,6 +49,10 @@ describe('chunks', () => {
           expect(own.filter((choice) => choice.finish_reason === 'stop')).toHaveLength(
             said.filter(({ finishReason }) => finishReason === 'stop').length,
           );
+          const engine = { token_ids: [1] };
+          expect(own.flatMap((choice) => choice.flotilla ?? [])).toEqual(
+            said.filter(({ extraJson }) => extraJson !== '').map(() => ({ engine })),
+          );
         }
       }),
     );
@@ -49,16 +60,7 @@ describe('chunks', () => {
 
   it('tell what the platform adds once, on the next chunk', () => {
     const writer = new ChunkWriter(head, sseFrame);
-    const choice = {
-      index: 0,
-      role: '',
-      content: 'a',
-      reasoning: '',
-      refusal: '',
-      toolCallsJson: '',
-      logprobsJson: '',
-      finishReason: '',
-    };
+    const choice = chat.Choice.fromPartial({ content: 'a' });
     writer.attach({ notices: [] });
     const first = read(writer.choice(choice));
     expect(first.map(({ flotilla }) => flotilla)).toEqual([{ notices: [] }, undefined]);

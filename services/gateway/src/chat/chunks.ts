@@ -89,10 +89,13 @@ export class ChunkWriter {
       return text + this.#chunk(index, `"content":${JSON.stringify(content)}`, '', '');
     }
     const delta = deltaFields(choice);
-    if (delta !== '' || choice.logprobsJson !== '')
-      text += this.#chunk(index, delta, onOneLine(choice.logprobsJson), '');
+    const ends = choice.finishReason !== '';
+    const engine = engineField(choice);
+    const more = ends ? '' : engine;
+    if (delta !== '' || choice.logprobsJson !== '' || more !== '')
+      text += this.#chunk(index, delta, onOneLine(choice.logprobsJson), '', more);
     // OpenAI ends a choice with a chunk of its own: what came together with the end went before.
-    if (choice.finishReason !== '') text += this.#chunk(index, '', '', choice.finishReason);
+    if (ends) text += this.#chunk(index, '', '', choice.finishReason, engine);
     return text;
   }
 
@@ -104,9 +107,9 @@ export class ChunkWriter {
     return `${this.#open}${fields.slice(1)}${this.frame.after}`;
   }
 
-  #chunk(index: number, delta: string, logprobs: string, finishReason: string): string {
+  #chunk(index: number, delta: string, logprobs: string, finishReason: string, more = ''): string {
     const reason = finishReason === '' ? 'null' : JSON.stringify(finishReason);
-    return `${this.#choicesOpen}${index},"delta":{${delta}},"logprobs":${logprobs || 'null'},"finish_reason":${reason}${this.#tail()}`;
+    return `${this.#choicesOpen}${index},"delta":{${delta}},"logprobs":${logprobs || 'null'},"finish_reason":${reason}${more}${this.#tail()}`;
   }
 
   #tail(): string {
@@ -117,8 +120,13 @@ export class ChunkWriter {
   }
 }
 
-function isPlain({ reasoning, toolCallsJson, refusal, logprobsJson }: chat.Choice): boolean {
-  return reasoning === '' && toolCallsJson === '' && refusal === '' && logprobsJson === '';
+/** The `flotilla` field of one choice, behind its others; empty: the engine said nothing more. */
+export function engineField({ extraJson }: chat.Choice): string {
+  return extraJson === '' ? '' : `,"flotilla":{"engine":${onOneLine(extraJson)}}`;
+}
+
+function isPlain({ reasoning, toolCallsJson, refusal, logprobsJson, extraJson }: chat.Choice): boolean {
+  return reasoning === '' && toolCallsJson === '' && refusal === '' && logprobsJson === '' && extraJson === '';
 }
 
 function deltaFields({ content, reasoning, toolCallsJson, refusal }: chat.Choice): string {

@@ -1,6 +1,6 @@
 import type { chat } from '@flotilla/contracts';
 import type { Answer } from './answer.ts';
-import { extension, usageObject } from './chunks.ts';
+import { engineField, extension, usageObject } from './chunks.ts';
 import type { Turn } from './turns.ts';
 
 /** A whole answer as OpenAI's chat.completion. */
@@ -25,6 +25,6 @@ function choiceJson(choice: chat.Choice): string {
     `"content":${none ? 'null' : JSON.stringify(content)},"refusal":${refusal === '' ? 'null' : JSON.stringify(refusal)}` +
     (reasoning === '' ? '' : `,"reasoning_content":${JSON.stringify(reasoning)}`) +
     (toolCallsJson === '' ? '' : `,"tool_calls":${toolCallsJson}`) +
-    `},"logprobs":${logprobsJson === '' ? 'null' : logprobsJson},"finish_reason":${JSON.stringify(finishReason || 'stop')}}`
+    `},"logprobs":${logprobsJson === '' ? 'null' : logprobsJson},"finish_reason":${JSON.stringify(finishReason || 'stop')}${engineField(choice)}}`
   );
 }

@@ -88,6 +88,19 @@ describe('a whole answer', () => {
     expect(choices[1]!.message).toMatchObject({ content: null, refusal: 'No.' });
   });
 
+  it('tells what else its engine said of each choice', async () => {
+    platform.behind.chat = async function* () {
+      yield choice({ content: 'a', extraJson: '{"token_ids":[5]}' });
+      yield choice({ finishReason: 'stop' });
+      yield choice({ index: 1, content: 'b', finishReason: 'stop' });
+      yield finished;
+    };
+    const { choices } = (await (await post({ model: 'm', messages, n: 2 })).json()) as {
+      choices: { flotilla?: object }[];
+    };
+    expect(choices.map(({ flotilla }) => flotilla)).toEqual([{ engine: { token_ids: [5] } }, undefined]);
+  });
+
   it('is an error when the events end without an end', async () => {
     platform.behind.chat = async function* () {
       yield answerer;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { keysChanged } from '@flotilla/bus';
+import { chat } from '@flotilla/contracts';
 import { until } from '@flotilla/testkit';
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
@@ -187,7 +188,9 @@ describe('the chat socket', () => {
       yield {
         event: {
           $case: 'choices',
-          value: { choices: ['a', 'b\n', 'c'].map((content, index) => ({ ...piece, index: index % 2, content })) },
+          value: {
+            choices: ['a', 'b\n', 'c'].map((content, at) => chat.Choice.fromPartial({ index: at % 2, content })),
+          },
         },
       };
       yield finished;
@@ -198,5 +201,3 @@ describe('the chat socket', () => {
     await client.close();
   });
 });
-
-const piece = { role: '', reasoning: '', toolCallsJson: '', refusal: '', logprobsJson: '', finishReason: '' };

@@ -49,9 +49,9 @@ export class CompletionChunks {
   }
 
   #frame(choice: chat.Choice): string {
-    const { content, refusal, logprobsJson, finishReason } = choice;
+    const { content, refusal, logprobsJson, finishReason, extraJson } = choice;
     // A piece that only names the role, or what the model thinks, has no place in this shape.
-    if (content === '' && refusal === '' && logprobsJson === '' && finishReason === '') return '';
+    if (content + refusal + logprobsJson + finishReason + extraJson === '') return '';
     return frame({
       ...{ ...this.head, system_fingerprint: this.#systemFingerprint, choices: [this.text.piece(choice)] },
       ...(this.includeUsage && { usage: null }),

@@ -16,13 +16,16 @@ export class CompletionText {
     private readonly firstIndex: number,
   ) {}
 
-  piece({ index, content, refusal, logprobsJson, finishReason }: chat.Choice): object {
+  piece({ index, content, refusal, logprobsJson, finishReason, extraJson }: chat.Choice): object {
     const before = this.#offsets.get(index);
     const text = (before === undefined ? this.echo : '') + content + refusal;
     const from = before ?? this.echo.length;
     this.#offsets.set(index, (before ?? 0) + text.length);
     const logprobs = logprobsJson === '' ? null : logprobLists(JSON.parse(logprobsJson) as ChatLogprobs, from);
-    return { text, index: this.firstIndex + index, logprobs, finish_reason: finishReason || null };
+    return {
+      ...{ text, index: this.firstIndex + index, logprobs, finish_reason: finishReason || null },
+      ...(extraJson !== '' && { flotilla: { engine: JSON.parse(extraJson) as object } }),
+    };
   }
 }
 

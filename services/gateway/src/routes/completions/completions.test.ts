@@ -142,6 +142,20 @@ describe('a streamed completion', () => {
     expect(objects[0]).toMatchObject({ object: 'text_completion', usage: null });
   });
 
+  it('tells what else its engine said, streamed and whole', async () => {
+    platform.behind.chat = async function* ({ stream }) {
+      if (stream) yield choice({ extraJson: '{"load_ms":3}' });
+      yield choice({ content: 'a', finishReason: 'stop', extraJson: '{"token_ids":[5]}' });
+      yield finished;
+    };
+    const told = async (body: object) =>
+      objectsOf(`data: ${(await (await post({ prompt: 'x', ...body })).text()).replace(/^data: /, '')}`)
+        .flatMap(({ choices }) => choices)
+        .map((one) => (one as { flotilla?: object }).flotilla);
+    expect(await told({})).toEqual([{ engine: { token_ids: [5] } }]);
+    expect(await told({ stream: true })).toEqual([{ engine: { load_ms: 3 } }, { engine: { token_ids: [5] } }]);
+  });
+
   it('that fails under way ends with an error frame and no [DONE], and ends its neighbours', async () => {
     const waits = saysAndWaits();
     platform.behind.chat = async function* (request, context) {

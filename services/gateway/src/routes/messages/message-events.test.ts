@@ -6,6 +6,7 @@ import type { Turn } from '../../chat/turns.ts';
 import { MessageEvents } from './message-events.ts';
 
 const turn = { id: 'chatcmpl-1', body: { model: 'm', conversationId: '' } } as unknown as Turn;
+const wishes = { thinking: true, stopSequences: [] };
 const piece = (index: number, called: object, id?: string) =>
   choice({ toolCallsJson: JSON.stringify([{ index, ...(id && { id }), function: called }]) });
 
@@ -32,7 +33,7 @@ describe('the events of a message', () => {
     const call = fc.record({ kind: fc.constant('tool'), parts: fc.array(fc.string({ unit: 'binary' })) });
     fc.assert(
       fc.property(fc.array(fc.oneof(words, call)), (said) => {
-        const events = new MessageEvents(turn, 1, { thinking: true });
+        const events = new MessageEvents(turn, 1, wishes);
         let text = '';
         for (const [at, { kind, parts }] of said.entries()) {
           if (kind === 'tool') text += events.take(piece(at, { name: 'f', arguments: '' }, `t${at}`));
@@ -69,14 +70,14 @@ describe('the events of a message', () => {
   });
 
   it('break off where an engine mixes the pieces of two tool calls', () => {
-    const events = new MessageEvents(turn, 1, { thinking: false });
+    const events = new MessageEvents(turn, 1, wishes);
     events.take(piece(0, { name: 'f', arguments: '{' }, 't0'));
     events.take(piece(1, { name: 'g', arguments: '{' }, 't1'));
     expect(() => events.take(piece(0, { arguments: '}' }))).toThrow('mixed the pieces');
   });
 
   it('say at the end what the platform adds', () => {
-    const events = new MessageEvents(turn, 1, { thinking: false });
+    const events = new MessageEvents(turn, 1, wishes);
     events.take(
       event({ $case: 'notice', value: chat.Notice.fromPartial({ code: 'failed_over', message: 'Another.' }) }),
     );

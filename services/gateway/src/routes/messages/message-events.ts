@@ -3,7 +3,7 @@ import { FlotillaError } from '@flotilla/kernel';
 import { collectExtra, endedEarly, failureOf, newExtras, noUsage, type GrowingExtras } from '../../chat/answer.ts';
 import { extension } from '../../chat/chunks.ts';
 import type { Turn } from '../../chat/turns.ts';
-import { messageId, stopReason, usageOf, type ToolCallPiece, type Wishes } from './message.ts';
+import { ending, messageId, notEnded, usageOf, type ToolCallPiece, type Wishes } from './message.ts';
 
 export function frame(type: string, fields: object = {}): string {
   return `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`;
@@ -19,7 +19,7 @@ export class MessageEvents {
   #started = false;
   #open: Open | undefined;
   #blocks = 0;
-  #finishReason = '';
+  #ended = notEnded;
   #finished = false;
 
   constructor(
@@ -72,7 +72,7 @@ export class MessageEvents {
     return frame('message_start', { message });
   }
 
-  #choice({ content, reasoning, refusal, toolCallsJson, finishReason }: chat.Choice): string {
+  #choice({ content, reasoning, refusal, toolCallsJson, finishReason, stopSequence }: chat.Choice): string {
     let text = '';
     if (reasoning !== '' && this.wishes.thinking) {
       text += this.#begin({ kind: 'thinking' }, { type: 'thinking', thinking: '', signature: '' });
@@ -85,7 +85,7 @@ export class MessageEvents {
     if (toolCallsJson !== '') {
       for (const [at, piece] of (JSON.parse(toolCallsJson) as ToolCallPiece[]).entries()) text += this.#tool(piece, at);
     }
-    if (finishReason !== '') this.#finishReason = finishReason;
+    if (finishReason !== '') this.#ended = { finishReason, stopSequence };
     return text;
   }
 
@@ -121,7 +121,7 @@ export class MessageEvents {
 
   #last({ usage }: chat.Finished): string {
     const extra = extension(this.#extras);
-    const delta = { stop_reason: stopReason(this.#finishReason), stop_sequence: null };
+    const delta = ending(this.#ended, this.wishes);
     const told = { delta, usage: usageOf(usage ?? noUsage), ...(extra && { flotilla: extra }) };
     return frame('message_delta', told) + frame('message_stop');
   }

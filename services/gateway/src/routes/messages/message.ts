@@ -1,4 +1,4 @@
-import type { common } from '@flotilla/contracts';
+import type { chat, common } from '@flotilla/contracts';
 import type { Answer } from '../../chat/answer.ts';
 import { extension } from '../../chat/chunks.ts';
 import { isObject } from '../../chat/invalid.ts';
@@ -7,12 +7,24 @@ import { isObject } from '../../chat/invalid.ts';
 export interface Wishes {
   /** Show what the model thought. */
   readonly thinking: boolean;
+  readonly stopSequences: readonly string[];
 }
 
 export const messageId = (turnId: string): string => `msg_${turnId.slice(turnId.indexOf('-') + 1)}`;
 
-/** OpenAI's reasons by Anthropic's names. Engines do not tell a stop sequence from an end of their own. */
-export function stopReason(finishReason: string): string {
+/** How an answer ended. Only a stop sequence that the client asked for is one: engines and operators have others. */
+export function ending({ finishReason, stopSequence }: Ended, { stopSequences }: Wishes): object {
+  const matched = finishReason === 'stop' && stopSequences.includes(stopSequence);
+  if (matched) return { stop_reason: 'stop_sequence', stop_sequence: stopSequence };
+  return { stop_reason: stopReason(finishReason), stop_sequence: null };
+}
+
+export type Ended = Pick<chat.Choice, 'finishReason' | 'stopSequence'>;
+
+export const notEnded: Ended = { finishReason: '', stopSequence: '' };
+
+/** OpenAI's reasons by Anthropic's names. */
+function stopReason(finishReason: string): string {
   switch (finishReason) {
     case 'length':
       return 'max_tokens';
@@ -49,7 +61,7 @@ export function messageObject(turnId: string, { choices, model, usage, extras }:
       ...(text === '' ? [] : [{ type: 'text', text, citations: null }]),
       ...toolUses(choice?.toolCallsJson ?? ''),
     ],
-    ...{ stop_reason: stopReason(choice?.finishReason ?? ''), stop_sequence: null, usage: usageOf(usage) },
+    ...{ ...ending(choice ?? notEnded, wishes), usage: usageOf(usage) },
     ...(extra && { flotilla: extra }),
   };
 }

@@ -171,6 +171,23 @@ describe('a message', () => {
     expect(await (await post()).json()).toMatchObject({ stop_reason: reason });
   });
 
+  it.each([
+    ['END', { finishReason: 'stop', stopSequence: 'END' }, 'stop_sequence', 'END'],
+    ['one of the engine’s own', { finishReason: 'stop', stopSequence: '<|im_end|>' }, 'end_turn', null],
+    ['none', { finishReason: 'stop' }, 'end_turn', null],
+    ['a tool call, whatever it met', { finishReason: 'tool_calls', stopSequence: 'END' }, 'tool_use', null],
+  ])('that ended by %s says so, streamed and whole', async (_what, end, stop_reason, stop_sequence) => {
+    platform.behind.chat = async function* () {
+      yield choice({ content: 'a' });
+      yield choice(end);
+      yield finished;
+    };
+    const asked = { stop_sequences: ['###', 'END'] };
+    expect(await (await post(asked)).json()).toMatchObject({ stop_reason, stop_sequence });
+    const events = eventsOf(await (await post({ ...asked, stream: true })).text());
+    expect(events.at(-2)).toMatchObject(['message_delta', { delta: { stop_reason, stop_sequence } }]);
+  });
+
   it('shows what the model thought to those who asked for it only', async () => {
     platform.behind.chat = async function* () {
       yield choice({ reasoning: 'Hm.', content: 'a', finishReason: 'stop' });

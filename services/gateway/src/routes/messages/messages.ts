@@ -22,7 +22,10 @@ export function messages(app: FastifyInstance, edge: Edge): void {
     handler(edge, (request, exchange) => {
       const asked = parse(messagesSchema, request.body);
       const body = toChat(asked);
-      const wishes = { thinking: asked.thinking !== undefined && asked.thinking.type !== 'disabled' };
+      const wishes = {
+        thinking: asked.thinking !== undefined && asked.thinking.type !== 'disabled',
+        stopSequences: asked.stop_sequences ?? [],
+      };
       const send = body.stream ? sendEvents : sendMessage;
       return edge.turns.run(exchange, body, (turn) => send(turn, wishes, exchange, edge));
     }),
