@@ -5,11 +5,8 @@ import { generationSettings } from './generation/settings.ts';
 import { payloadSettings } from './payload/settings.ts';
 import { providerSettings } from './providers/settings.ts';
 import { registrySettings } from './registry/settings.ts';
+import { count, milliseconds } from './setting-fields.ts';
 import { transcriptSettings } from './transcripts/settings.ts';
-
-const milliseconds = (value: number, text: string) =>
-  z.coerce.number().int().positive().default(value).describe(`Milliseconds. ${text}`);
-const count = (value: number, text: string) => z.coerce.number().int().positive().default(value).describe(text);
 
 /** `FLOTILLA_ROUTER_*`. */
 export const routerConfigSchema = z.object({

@@ -1,7 +1,6 @@
 import { z } from 'zod';
+import { milliseconds } from '../setting-fields.ts';
 
-const milliseconds = (value: number, text: string) =>
-  z.coerce.number().int().positive().default(value).describe(`Milliseconds. ${text}`);
 const share = (value: number, text: string) => z.coerce.number().min(0).max(1).default(value).describe(text);
 
 /** Settings of failing over, of hedging and of continuing. */

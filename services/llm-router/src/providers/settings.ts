@@ -1,7 +1,4 @@
-import { z } from 'zod';
-
-const milliseconds = (value: number, text: string) =>
-  z.coerce.number().int().positive().default(value).describe(`Milliseconds. ${text}`);
+import { milliseconds } from '../setting-fields.ts';
 
 /** Of the providers' room, among `FLOTILLA_ROUTER_*`. */
 export const providerSettings = {

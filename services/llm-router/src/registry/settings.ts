@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { envFlag } from '@flotilla/kernel';
+import { milliseconds } from '../setting-fields.ts';
 
 /** Of `FLOTILLA_ROUTER_*`: what the registry makes of its layers. */
 export const registrySettings = {
@@ -23,16 +24,9 @@ export const registrySettings = {
   includeTestModels: envFlag
     .default(false)
     .describe('Serve and list models that are made for tests, whatever the profile says.'),
-  registryRefreshMs: z.coerce
-    .number()
-    .int()
-    .positive()
-    .default(10_000)
-    .describe('Milliseconds. How often what was set at run time is read again, beside the events that announce it.'),
-  registryTimeoutMs: z.coerce
-    .number()
-    .int()
-    .positive()
-    .default(5_000)
-    .describe('Milliseconds. How long one read or write of what is set at run time may take.'),
+  registryRefreshMs: milliseconds(
+    10_000,
+    'How often what was set at run time is read again, beside the events that announce it.',
+  ),
+  registryTimeoutMs: milliseconds(5_000, 'How long one read or write of what is set at run time may take.'),
 };

@@ -1,7 +1,6 @@
 import { envFlag } from '@flotilla/kernel';
 import { z } from 'zod';
-
-const count = (value: number, text: string) => z.coerce.number().int().positive().default(value).describe(text);
+import { count } from '../setting-fields.ts';
 
 /** What is written down of every chat. */
 export const transcriptSettings = {
