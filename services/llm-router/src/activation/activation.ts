@@ -8,7 +8,8 @@ import type { Registry } from '../registry/registry.ts';
 import type { Resolution } from '../registry/resolution.ts';
 import { HeldAnswer } from './held-answer.ts';
 import { holdSeconds } from './metrics.ts';
-import { hasReady, onDemandTargets } from './on-demand.ts';
+import { hasReady } from '../registry/resolution.ts';
+import { onDemandTargets } from './on-demand.ts';
 import { Starts, type Activate } from './starts.ts';
 import { Uses } from './uses.ts';
 

@@ -15,7 +15,3 @@ export function onDemandTargets(resolution: Resolution): readonly Target[] {
   }
   return targets;
 }
-
-export function hasReady(routes: readonly Route[]): boolean {
-  return routes.some((route) => route.targets.some(({ endpoint }) => endpoint.facts.ready));
-}

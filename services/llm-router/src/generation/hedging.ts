@@ -1,6 +1,7 @@
 import type { Clock } from '@flotilla/kernel';
 import type { RouterConfig } from '../config.ts';
 import type { Target } from '../providers/target.ts';
+import { isHosted } from '../registry/serving.ts';
 import { RecentTimes } from './recent-times.ts';
 
 /** First tokens that are looked back on, in milliseconds, and how many of them it takes to know what is late. */
@@ -39,9 +40,7 @@ export class HedgeDelays {
   }
 }
 
-const own: readonly string[] = ['vllm', 'ollama'];
-
 /** Whether this engine may be asked though another one is asked too. */
 export function mayHedge({ hedge }: Pick<RouterConfig, 'hedge'>, target: Target): boolean {
-  return hedge === 'all' || (hedge === 'own' && own.includes(target.endpoint.facts.kind));
+  return hedge === 'all' || (hedge === 'own' && !isHosted(target.endpoint));
 }

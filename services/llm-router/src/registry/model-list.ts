@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { router } from '@flotilla/contracts';
 import { FlotillaError, type ModelConfig } from '@flotilla/kernel';
 import type { Registry } from './registry.ts';
-import type { Resolution } from './resolution.ts';
+import { hasReady, type Resolution } from './resolution.ts';
 import { capabilitiesOn, offered, servesNow } from './serving.ts';
 
 export interface ListOptions {
@@ -66,7 +66,7 @@ export function defaultEmbeddingModel(registry: Registry): string {
 }
 
 export function isReady({ routes, fallbacks }: Resolution): boolean {
-  return [...routes, ...fallbacks].some(({ targets }) => targets.some(({ endpoint }) => endpoint.facts.ready));
+  return hasReady([...routes, ...fallbacks]);
 }
 
 function configured(registry: Registry, entry: ModelConfig, resolution: Resolution, startedAt: number): router.Model {

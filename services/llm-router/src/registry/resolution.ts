@@ -13,6 +13,11 @@ export interface Route {
   readonly entry?: ModelConfig | undefined;
 }
 
+/** Whether an engine answers on one of them. */
+export function hasReady(routes: readonly Route[]): boolean {
+  return routes.some(({ targets }) => targets.some(({ endpoint }) => endpoint.facts.ready));
+}
+
 /** Where the requests for one name may go. */
 export interface Resolution {
   /** The model's own name, whatever alias, role or adapter's base it was asked for by: answers are signed with it. */

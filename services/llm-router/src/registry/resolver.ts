@@ -1,7 +1,7 @@
 import type { ModelConfig, ModelPrice, PersonaConfig } from '@flotilla/kernel';
 import type { Endpoint } from '../endpoints/endpoint.ts';
 import type { Target } from '../providers/target.ts';
-import type { Resolution, Route } from './resolution.ts';
+import { hasReady, type Resolution, type Route } from './resolution.ts';
 import { capabilitiesOn, modelOn, neverLists, offered, serves, splitQualified, takes, takesAny } from './serving.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -86,10 +86,7 @@ export class Resolver {
       .filter((name) => !this.#aliases.has(name))
       .find((name) => {
         const resolution = this.resolve(name);
-        return (
-          resolution?.capabilities.includes('chat') &&
-          resolution.routes.some(({ targets }) => targets.some(({ endpoint }) => endpoint.facts.ready))
-        );
+        return resolution?.capabilities.includes('chat') && hasReady(resolution.routes);
       });
   }
 

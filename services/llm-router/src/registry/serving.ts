@@ -9,10 +9,13 @@ export function splitQualified(text: string): [provider: string, model: string] 
 
 const hosted: ReadonlySet<EngineKind> = new Set<EngineKind>(['openai', 'openrouter', 'anthropic', 'runpod']);
 
-/** Hosted providers and gateways list what they advertise, not all they take. */
-export function takesAny(endpoint: Endpoint): boolean {
+/** Somebody else's, as far as its kind tells. */
+export function isHosted(endpoint: Endpoint): boolean {
   return hosted.has(endpoint.facts.kind);
 }
+
+/** Hosted providers and gateways list what they advertise, not all they take. */
+export const takesAny = isHosted;
 
 /** Serverless endpoints say nothing of their models: asking would start a worker. */
 export function neverLists(endpoint: Endpoint): boolean {
