@@ -1,3 +1,5 @@
+import { parseParameters } from '../providers/parameters.ts';
+
 /** Sixteen digits in a row may be a number that JavaScript would round: then two seeds could become one. */
 const LONG_NUMBER = /\d{16}/;
 
@@ -21,12 +23,8 @@ export function canonicalParameters(json: string): string | undefined {
 }
 
 export function parseObject(json: string): Record<string, unknown> | undefined {
-  if (json.trim() === '') return {};
   try {
-    const value: unknown = JSON.parse(json);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
+    return parseParameters(json);
   } catch {
     return undefined;
   }
