@@ -18,6 +18,8 @@ export class FakeEngine implements OnDemandEngine {
   running: number | undefined = 0;
   /** Why it does not start. */
   broken: string | undefined;
+  /** For a moment it does not answer. */
+  away = false;
   starts = 0;
   retired: string | undefined;
   private state: EngineState = 'stopped';
@@ -32,7 +34,7 @@ export class FakeEngine implements OnDemandEngine {
   }
 
   get up(): boolean {
-    return this.state !== 'stopped';
+    return this.state !== 'stopped' && !this.away;
   }
 
   get ready(): boolean {

@@ -45,6 +45,8 @@ export class OllamaModel implements OnDemandEngine {
   private retired: string | undefined;
   private timer: Timer | undefined;
   private loading = false;
+  /** Grows with every load and unload: an answer to an older look is void. */
+  private life = 0;
   private readonly closing = new AbortController();
   private readonly first = deferred();
 
@@ -92,6 +94,7 @@ export class OllamaModel implements OnDemandEngine {
 
   async start(signal: AbortSignal): Promise<void> {
     this.loading = true;
+    this.life += 1;
     this.enter('starting', 'it is being loaded');
     try {
       await this.ports.control.load(this.server(), this.onDemand.ollamaModel!, signal);
@@ -102,6 +105,7 @@ export class OllamaModel implements OnDemandEngine {
       throw failure;
     } finally {
       this.loading = false;
+      this.life += 1;
     }
   }
 
@@ -114,6 +118,7 @@ export class OllamaModel implements OnDemandEngine {
       log.warn('a model could not be unloaded', { engine: this.id, error });
     } finally {
       deadline.clear();
+      this.life += 1;
       this.retired = undefined;
     }
   }
@@ -134,19 +139,23 @@ export class OllamaModel implements OnDemandEngine {
   }
 
   private async look(): Promise<void> {
-    const { clock, control } = this.ports;
+    const { clock } = this.ports;
+    const { life } = this;
     const deadline = deadlineSignal(clock, this.config.probeTimeoutMs, this.closing.signal);
+    const [state, reason] = await this.seen(deadline.signal);
+    deadline.clear();
+    if (!this.loading && life === this.life) this.enter(state, reason);
+    this.first.resolve();
+    if (!this.closing.signal.aborted) this.timer = clock.after(this.config.probeIntervalMs, () => void this.look());
+  }
+
+  private async seen(signal: AbortSignal): Promise<[state: EngineState, reason: string]> {
     try {
-      const loaded = await control.loaded(this.server(), deadline.signal);
-      if (!this.loading && loaded.includes(this.onDemand.ollamaModel!)) this.enter('ready', '');
-      else if (!this.loading) this.enter('stopped', 'it is loaded when it is asked for');
+      const loaded = await this.ports.control.loaded(this.server(), signal);
+      const here = loaded.includes(this.onDemand.ollamaModel!);
+      return here ? ['ready', ''] : ['stopped', 'it is loaded when it is asked for'];
     } catch (error) {
-      const late = deadline.signal.aborted;
-      if (!this.loading) this.enter('unhealthy', late ? 'it did not answer in time' : toFlotillaError(error).message);
-    } finally {
-      deadline.clear();
-      this.first.resolve();
-      if (!this.closing.signal.aborted) this.timer = clock.after(this.config.probeIntervalMs, () => void this.look());
+      return ['unhealthy', signal.aborted ? 'it did not answer in time' : toFlotillaError(error).message];
     }
   }
 

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { fleet } from '@flotilla/contracts';
 import type { ProviderConfig } from '@flotilla/kernel';
+import { until } from '@flotilla/testkit';
 import { startFleet, type TestFleet } from '../fleet.fixture.ts';
 
 const { READY, STOPPED, UNHEALTHY } = fleet.EngineState;
@@ -103,6 +104,7 @@ describe('a model of Ollama', () => {
     running = await startFleet([{ ...provider, on_demand: { idle_stop_ms: 200, min_up_ms: 0 } }]);
     await running.activate('ollama', 'color-narrator');
     await running.reaches('ollama/color-narrator', STOPPED);
-    expect(loaded).toEqual([]);
+    // It is told to nobody any more before it is let go.
+    await until(() => loaded.length === 0);
   });
 });

@@ -162,6 +162,17 @@ describe('a service nobody uses', () => {
     expect(a.up).toBe(false);
   });
 
+  it('is stopped also when it was away for a moment just then', async () => {
+    const { clock, a, ask } = address({ idleStopMs: 30_000 });
+    ask(a);
+    await clock.advanceAsync(20_000);
+    a.away = true;
+    await clock.advanceAsync(15_000);
+    a.away = false;
+    await clock.advanceAsync(60_000);
+    expect(a.up).toBe(false);
+  });
+
   it('is there again for a request that comes while it is being stopped', async () => {
     const { clock, a, order, ask } = address({ idleStopMs: 30_000 });
     ask(a);

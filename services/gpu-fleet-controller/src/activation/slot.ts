@@ -230,11 +230,14 @@ export class Slot {
 
   private watchIdle(): void {
     this.idle?.cancel();
-    const idleMs = this.active?.onDemand?.idleStopMs ?? 0;
-    if (idleMs === 0 || this.closing.signal.aborted) return;
+    const current = this.active;
+    const idleMs = current?.onDemand?.idleStopMs ?? 0;
+    if (!current || idleMs === 0 || this.closing.signal.aborted) return;
     const now = this.clock.monotonic();
-    const due = Math.max((this.lastUsed(this.active!) ?? now) + idleMs, this.upSince + this.active!.onDemand!.minUpMs);
-    this.idle = this.clock.after(Math.max(lookMs, due - now), () => {
+    const due = Math.max((this.lastUsed(current) ?? now) + idleMs, this.upSince + current.onDemand!.minUpMs);
+    // What is away for a moment (a server that did not answer) is looked at again, and not at every turn.
+    const least = current.up ? lookMs : idleMs;
+    this.idle = this.clock.after(Math.max(least, due - now), () => {
       this.idleDue = true;
       this.work();
     });
@@ -244,7 +247,7 @@ export class Slot {
   private async rest(): Promise<void> {
     this.idleDue = false;
     const current = this.active;
-    if (!current?.up) return;
+    if (!current?.up) return this.watchIdle();
     const { idleStopMs } = current.onDemand!;
     const unused = () => (this.lastUsed(current) ?? 0) + idleStopMs <= this.clock.monotonic();
     try {
