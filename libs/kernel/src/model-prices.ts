@@ -1,5 +1,6 @@
 import type { Live } from './live.ts';
 import { isAuto } from './model-names.ts';
+import { namesOf } from './platform/models.ts';
 import type { PlatformFile } from './platform/platform-file.ts';
 
 /** USD per million tokens, which is millionths of a USD per token. */
@@ -25,12 +26,10 @@ export class ModelPrices {
     if (current !== this.#read) {
       this.#read = current;
       this.#byModel = new Map(
-        current.models.flatMap(({ name, aliases, adapters, price, targets }) =>
-          [name, ...aliases, ...adapters.map((adapter) => adapter.name)].map((one) => [
-            one,
-            price ?? targets.find((target) => target.price)?.price,
-          ]),
-        ),
+        current.models.flatMap((model) => {
+          const price = model.price ?? model.targets.find((target) => target.price)?.price;
+          return namesOf(model).map((name) => [name, price] as const);
+        }),
       );
       this.#dearest = dearest([...this.#byModel.values()]);
     }

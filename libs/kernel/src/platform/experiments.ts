@@ -29,7 +29,7 @@ const canarySchema = z.strictObject({
 });
 
 /** Requests for a model that are answered by one of several, always by the same for the same unit. */
-export const experimentSchema = z
+const experimentSchema = z
   .strictObject({
     name,
     /** Models that clients ask for, by their names in the file or as engines say them. */
@@ -57,7 +57,7 @@ export const experimentSchema = z
   });
 
 /** Requests that are also sent to another model, whose answers nobody gets. */
-export const mirrorSchema = z.strictObject({
+const mirrorSchema = z.strictObject({
   name,
   /** Models that clients ask for. */
   models: z.array(z.string().min(1)).min(1),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { capabilitiesSchema, modelPayloadSchema } from './payload.ts';
 
 /** USD per million tokens. */
-export const priceSchema = z.strictObject({ input: z.number().nonnegative(), output: z.number().nonnegative() });
+const priceSchema = z.strictObject({ input: z.number().nonnegative(), output: z.number().nonnegative() });
 
 /** A LoRA adapter that engines of the model hold beside it. */
 const adapterSchema = z.strictObject({
@@ -61,3 +61,8 @@ export const modelSchema = z.strictObject({
 });
 
 export type ModelConfig = z.infer<typeof modelSchema>;
+
+/** All that it may be asked for by: its name, its aliases, its adapters. */
+export function namesOf({ name, aliases, adapters }: Pick<ModelConfig, 'name' | 'aliases' | 'adapters'>): string[] {
+  return [name, ...aliases, ...adapters.map((adapter) => adapter.name)];
+}

@@ -61,6 +61,4 @@ export const payloadSchema = z.strictObject({
     .default({}),
 });
 
-export type PayloadConfig = z.infer<typeof payloadSchema>;
-export type ModelPayloadConfig = z.infer<typeof modelPayloadSchema>;
 export type WithoutPolicy = z.infer<typeof withoutPolicy>;

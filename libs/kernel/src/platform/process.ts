@@ -18,7 +18,7 @@ export const processSchema = z.strictObject({
  * One of several things a provider runs, one at a time, at its one address: an engine process, or with kind `ollama` a
  * model that is loaded into the server.
  */
-export const serviceSchema = z.strictObject({
+const serviceSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9._:/-]*$/i),
   /** What it is asked for. Absent: its name. */
   models: z.array(z.string().min(1)).min(1).optional(),
@@ -53,6 +53,5 @@ export const onDemandSchema = z.strictObject({
   drain_ms: z.number().int().nonnegative().optional(),
 });
 
-export type ProcessConfig = z.infer<typeof processSchema>;
 export type ServiceConfig = z.infer<typeof serviceSchema>;
 export type OnDemandConfig = z.infer<typeof onDemandSchema>;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** What a deployment (production, staging, testing, …) shows of the registry, and which model plays which part there. */
-export const profileSchema = z.strictObject({
+const profileSchema = z.strictObject({
   /** Models that may be asked for: names, with `*` for any characters. */
   models: z.array(z.string().min(1)).default(['*']),
   /** Part → model. `role:<part>` is a name that clients may ask for; `chat` is what the loopback alias means. */

@@ -34,7 +34,7 @@ const headersSchema = z.record(
 const ownFields = ['model', 'messages', 'stream', 'stream_options', 'max_tokens', 'max_completion_tokens'];
 
 /** A character: clients ask for `provider/name` and get the provider's model with this system prompt before theirs. */
-export const personaSchema = z.strictObject({
+const personaSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/i),
   /** As the provider calls it. */
   model: z.string().min(1).max(256),

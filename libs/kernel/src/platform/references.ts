@@ -1,5 +1,5 @@
 import type { ExperimentConfig, MirrorConfig } from './experiments.ts';
-import type { ModelConfig } from './models.ts';
+import { namesOf, type ModelConfig } from './models.ts';
 import type { ProfileConfig } from './profiles.ts';
 
 /** The parts of the platform's file that name each other. */
@@ -42,7 +42,7 @@ function twice({ providers, models }: NamedParts): string[] {
 function unknownProviders({ providers, default_provider, models }: NamedParts, found: readonly string[]): string[] {
   const known = new Set([...providers.map(({ name }) => name), ...found]);
   if (known.size === 0) return [];
-  const names = namesOf(models);
+  const names = new Set(models.flatMap(namesOf));
   const mistakes: string[] = [];
   if (default_provider !== undefined && !known.has(default_provider)) {
     mistakes.push(`default_provider: there is no provider "${default_provider}"`);
@@ -59,20 +59,13 @@ function unknownProviders({ providers, default_provider, models }: NamedParts, f
   return mistakes;
 }
 
-/** All that a model may be asked for by: an adapter is a model to who names it. */
-function namesOf(models: readonly ModelConfig[]): ReadonlySet<string> {
-  return new Set(
-    models.flatMap(({ name, aliases, adapters }) => [name, ...aliases, ...adapters.map((adapter) => adapter.name)]),
-  );
-}
-
 function unknownArms(
   { providers, models, experiments = [], mirrors = [] }: NamedParts,
   found: readonly string[],
 ): string[] {
   const known = new Set([...providers.map(({ name }) => name), ...found]);
   if (known.size === 0) return [];
-  const names = namesOf(models);
+  const names = new Set(models.flatMap(namesOf));
   const named = [
     ...experiments.flatMap(({ name, arms }) => arms.map((arm) => ({ where: `experiments.${name}`, model: arm.model }))),
     ...mirrors.map(({ name, to }) => ({ where: `mirrors.${name}`, model: to })),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-export const autostartKinds = ['vllm', 'ollama', 'command'] as const;
+const autostartKinds = ['vllm', 'ollama', 'command'] as const;
 
 /** One thing that requests may start. */
 export interface AutostartEntry {

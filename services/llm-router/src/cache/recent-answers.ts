@@ -15,7 +15,7 @@ export interface AnswerSelection {
   readonly model: string;
 }
 
-export function selects({ orgId, model }: AnswerSelection, answer: AnswerSelection): boolean {
+function selects({ orgId, model }: AnswerSelection, answer: AnswerSelection): boolean {
   return (orgId === '' || orgId === answer.orgId) && (model === '' || model === answer.model);
 }
 

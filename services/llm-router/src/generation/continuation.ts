@@ -25,7 +25,7 @@ const never = [
 ];
 
 /** Whether an answer to this request can be gone on with by a reader of nothing but its text. */
-export function mayContinue(request: router.GenerateRequest): boolean {
+function mayContinue(request: router.GenerateRequest): boolean {
   if (!request.stream || request.messages.at(-1)?.role === 'assistant') return false;
   const parameters = parseParameters(request.parametersJson);
   if (never.some((name) => parameters[name] != null)) return false;

@@ -3,6 +3,7 @@ import {
   brokenReferences,
   FlotillaError,
   modelSchema,
+  namesOf,
   platformFileSchema,
   providerSchema,
   type ModelConfig,
@@ -44,10 +45,10 @@ export function layOver(file: PlatformFile, overrides: readonly Override[], foun
   }
   return {
     file: overrides.length > 0 ? whole : file,
-    overridden: { model: namesOf(of('model')), provider: namesOf(of('provider')) },
+    overridden: { model: overriddenNames(of('model')), provider: overriddenNames(of('provider')) },
     hidden: {
       model: hiddenNames(file.models, models, of('model').filter(hides)),
-      provider: namesOf(of('provider').filter(hides)),
+      provider: overriddenNames(of('provider').filter(hides)),
     },
   };
 }
@@ -101,14 +102,10 @@ function settingsOf(overrides: readonly Override[], mistakes: string[]): Partial
 
 /** Names of hidden models, also their aliases and adapters: nobody else is asked for them, but for a model that took one over. */
 function hiddenNames(before: readonly ModelConfig[], after: readonly ModelConfig[], hidden: readonly Override[]) {
-  const names = namesOf(hidden);
-  const gone = before.filter(({ name }) => names.has(name)).flatMap(allNames);
-  const taken = new Set(after.flatMap(allNames));
+  const names = overriddenNames(hidden);
+  const gone = before.filter(({ name }) => names.has(name)).flatMap(namesOf);
+  const taken = new Set(after.flatMap(namesOf));
   return new Set([...names, ...gone].filter((name) => !taken.has(name)));
-}
-
-function allNames({ name, aliases, adapters }: ModelConfig): string[] {
-  return [name, ...aliases, ...adapters.map((adapter) => adapter.name)];
 }
 
 /** Fields that the fleet controller reads, which follows the file alone. */
@@ -132,4 +129,4 @@ function notForProviders({ providers }: PlatformFile, { name, definition }: Over
 }
 
 const hides = ({ definition }: Override) => definition === null;
-const namesOf = (overrides: readonly Override[]) => new Set(overrides.map(({ name }) => name));
+const overriddenNames = (overrides: readonly Override[]) => new Set(overrides.map(({ name }) => name));
