@@ -1,6 +1,12 @@
-import { readVariable, systemClock, type Clock, type Environment, type ProviderConfig } from '@flotilla/kernel';
+import {
+  providerUrl,
+  readVariable,
+  systemClock,
+  type Clock,
+  type Environment,
+  type ProviderConfig,
+} from '@flotilla/kernel';
 import { deadlineSignal } from './deadline-signal.ts';
-import { baseUrlOf } from './engine-view.ts';
 import { createHttpProbe } from './probe.http.ts';
 import type { Probe } from './probe.ts';
 
@@ -37,7 +43,7 @@ export async function discoverProviders(env: Environment, options: DiscoveryOpti
   const answers = async (provider: ProviderConfig) => {
     const deadline = deadlineSignal(clock, lookMs);
     try {
-      const target = { kind: provider.kind, baseUrl: baseUrlOf(provider), apiKey: undefined };
+      const target = { kind: provider.kind, baseUrl: providerUrl(provider), apiKey: undefined };
       return ((await probe(target, deadline.signal)).models?.length ?? 0) > 0;
     } catch {
       return false;

@@ -1,7 +1,5 @@
 import type { ProviderConfig } from '@flotilla/kernel';
 
-export { providerUrl as baseUrlOf } from '@flotilla/kernel';
-
 /** `unhealthy`: it should answer its probe and does not. */
 export type EngineState = 'stopped' | 'starting' | 'ready' | 'unhealthy';
 

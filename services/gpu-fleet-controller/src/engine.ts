@@ -1,15 +1,8 @@
-import { FlotillaError, type Clock, type ProviderConfig, type Timer } from '@flotilla/kernel';
+import { FlotillaError, providerUrl, type Clock, type ProviderConfig, type Timer } from '@flotilla/kernel';
 import { logger, redactText } from '@flotilla/telemetry';
 import type { EngineUnit, OnDemand, OnDemandEngine } from './activation/unit.ts';
 import { deadlineSignal } from './deadline-signal.ts';
-import {
-  baseUrlOf,
-  isNear,
-  type EngineLoad,
-  type EngineState,
-  type EngineView,
-  type ServedModel,
-} from './engine-view.ts';
+import { isNear, type EngineLoad, type EngineState, type EngineView, type ServedModel } from './engine-view.ts';
 import { probeSeconds } from './fleet.metrics.ts';
 import type { LogFile } from './log-file.ts';
 import { ManagedProcess, type ProcessEvents, type ProcessPolicy } from './managed-process.ts';
@@ -90,7 +83,7 @@ export class Engine implements OnDemandEngine {
     this.id = id;
     this.onDemand = onDemand;
     this.provider = provider;
-    this.baseUrl = baseUrlOf(provider);
+    this.baseUrl = providerUrl(provider);
     this.near = isNear(this.baseUrl);
     this.since = ports.clock.now();
     if (!provider.process) return;

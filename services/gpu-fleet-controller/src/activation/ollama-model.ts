@@ -1,6 +1,7 @@
 import {
   abortable,
   FlotillaError,
+  providerUrl,
   toFlotillaError,
   type Clock,
   type ProviderConfig,
@@ -8,7 +9,7 @@ import {
 } from '@flotilla/kernel';
 import { logger } from '@flotilla/telemetry';
 import { deadlineSignal } from '../deadline-signal.ts';
-import { baseUrlOf, type EngineState, type EngineView } from '../engine-view.ts';
+import type { EngineState, EngineView } from '../engine-view.ts';
 import { deferred } from './deferred.ts';
 import type { OllamaControl, OllamaServer } from './ollama-control.ts';
 import type { EngineUnit, OnDemand, OnDemandEngine } from './unit.ts';
@@ -58,7 +59,7 @@ export class OllamaModel implements OnDemandEngine {
     this.id = unit.id;
     this.onDemand = unit.onDemand;
     this.provider = unit.provider;
-    this.baseUrl = baseUrlOf(unit.provider);
+    this.baseUrl = providerUrl(unit.provider);
     this.since = ports.clock.now();
   }
 

@@ -1,6 +1,11 @@
-import type { OnDemandConfig, PlatformFile, ProviderConfig, ServiceConfig } from '@flotilla/kernel';
+import {
+  providerUrl,
+  type OnDemandConfig,
+  type PlatformFile,
+  type ProviderConfig,
+  type ServiceConfig,
+} from '@flotilla/kernel';
 import { logger } from '@flotilla/telemetry';
-import { baseUrlOf } from '../engine-view.ts';
 import { labelOf, type AutostartEntry } from './autostart-map.ts';
 import type { EngineUnit, OnDemand } from './unit.ts';
 import { vllmCommand, type VllmSettings } from './vllm-command.ts';
@@ -55,7 +60,7 @@ function unitsOfProvider(provider: ProviderConfig, models: Models, settings: Aut
   if (services.length === 0) return [{ id: provider.name, provider: plain }];
   return services.map((service) => {
     const onDemand = onDemandOf(service, 'vllm');
-    const command = service.command ?? vllmCommand(service, baseUrlOf(provider), settings);
+    const command = service.command ?? vllmCommand(service, providerUrl(provider), settings);
     const own = { command, env: service.env, start_timeout_ms: onDemand.startTimeoutMs, autostart: false };
     return { id: `${provider.name}/${service.name}`, provider: { ...plain, process: own }, onDemand };
   });
