@@ -10,7 +10,7 @@ import { WholeBody } from '../providers/whole-body.ts';
 import type { Resolution } from '../registry/registry.ts';
 import type { Target } from '../providers/target.ts';
 import { estimatedUsage } from './usage.ts';
-import type { Watched } from './watchdog.ts';
+import type { Watched } from '../providers/watchdog.ts';
 
 /** Embeds texts in batches, one after another; each may fail over to another engine of the same model. */
 export async function embed(

@@ -7,7 +7,7 @@ import { HedgeDelays } from './hedging.ts';
 import { Pauses } from './pauses.ts';
 import type { Plan } from './plan.ts';
 import { RetryBudget } from './retry-budget.ts';
-import { Watchdog } from './watchdog.ts';
+import { Watchdog } from '../providers/watchdog.ts';
 
 /** Something that runs on an engine and ends with the service. */
 export interface Running {

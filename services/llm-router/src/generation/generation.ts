@@ -13,7 +13,7 @@ import { lateFailure } from '../providers/engine-errors.ts';
 import type { EngineFailure } from '../providers/provider.ts';
 import type { Target } from '../providers/target.ts';
 import { pieceLength } from './usage.ts';
-import type { Watched } from './watchdog.ts';
+import type { Watched } from '../providers/watchdog.ts';
 
 /**
  * One Generate call: tries engines until one delivers a token, then passes on what it sends; where its engine fails and

@@ -4,7 +4,7 @@ import { providerSchema } from '@flotilla/kernel';
 import { defaults } from '../config.ts';
 import { Endpoint } from '../endpoints/endpoint.ts';
 import { sendJson, startFakeEngine, type FakeEngine } from '../fake-engine.fixture.ts';
-import { Watchdog } from '../generation/watchdog.ts';
+import { Watchdog } from './watchdog.ts';
 import { Account } from './account.ts';
 import { adapterFor } from './adapters.ts';
 import { Catalogue } from './catalogue.ts';

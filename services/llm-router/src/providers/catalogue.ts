@@ -1,7 +1,7 @@
 import { router } from '@flotilla/contracts';
 import { abortable, FlotillaError, type Clock, type ModelPrice, type PersonaConfig } from '@flotilla/kernel';
 import { counter, logger } from '@flotilla/telemetry';
-import type { Watchdog } from '../generation/watchdog.ts';
+import type { Watchdog } from './watchdog.ts';
 import type { EngineClient } from './engine-client.ts';
 import { ListCall } from './list-call.ts';
 import { maxOffered } from './model-lists.ts';

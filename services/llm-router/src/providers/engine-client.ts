@@ -3,7 +3,7 @@ import type { router } from '@flotilla/contracts';
 import { FlotillaError } from '@flotilla/kernel';
 import type { RouterConfig } from '../config.ts';
 import type { Endpoint } from '../endpoints/endpoint.ts';
-import type { Watchdog } from '../generation/watchdog.ts';
+import type { Watchdog } from './watchdog.ts';
 import { Exchange, type Asked, type EngineCall, type Receiver, type Wire } from './exchange.ts';
 import { EngineFailure } from './provider.ts';
 import type { Target } from './target.ts';

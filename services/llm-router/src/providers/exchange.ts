@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { Target } from './target.ts';
-import type { Watchdog, Watched } from '../generation/watchdog.ts';
+import type { Watchdog, Watched } from './watchdog.ts';
 import { connectionFailure, cutFailure, statusFailure } from './engine-errors.ts';
 import { EngineFailure } from './provider.ts';
 import { WholeBody } from './whole-body.ts';

@@ -1,6 +1,6 @@
 import type { router } from '@flotilla/contracts';
 import { FlotillaError } from '@flotilla/kernel';
-import type { Watchdog, Watched } from '../generation/watchdog.ts';
+import type { Watchdog, Watched } from './watchdog.ts';
 import type { EngineClient } from './engine-client.ts';
 import type { EngineCall, Receiver } from './exchange.ts';
 import { EngineFailure } from './provider.ts';

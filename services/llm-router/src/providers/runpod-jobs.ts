@@ -1,6 +1,6 @@
 import { FlotillaError } from '@flotilla/kernel';
 import { histogram } from '@flotilla/telemetry';
-import type { Watched } from '../generation/watchdog.ts';
+import type { Watched } from './watchdog.ts';
 import type { Account } from './account.ts';
 import { lateFailure, malformedFailure, statusFailure } from './engine-errors.ts';
 import type { Asked, EngineCall, Receiver, Wire } from './exchange.ts';
