@@ -19,6 +19,9 @@ describe('every surface', () => {
     expect(await post('/v1/messages', { model, messages, max_tokens: 8 })).toMatchObject({
       ...{ content: [{ type: 'text', text: said }], stop_reason: 'max_tokens', usage: { output_tokens: 8 } },
     });
+    expect(await post('/v1/messages', { model, messages, max_tokens: 8, stop_sequences: [' real'] })).toMatchObject({
+      ...{ content: [{ type: 'text', text: 'On Hello fleet, a' }], stop_reason: 'stop_sequence', stop_sequence: ' real' },
+    });
     expect(await post('/v1/chat', { model, message: 'Hello fleet', max_tokens: 8 })).toMatchObject({ text: said });
     const { data } = await openai.embeddings.create({ model: 'flotilla-sim-embed', input: ['a', 'b'] });
     expect(data.map(({ embedding }) => embedding.length)).toEqual([384, 384]);
@@ -35,7 +38,7 @@ describe('every surface', () => {
       'select operation, count(distinct request_id)::int as requests from orchestrator.usage group by 1 order by 1',
     );
     expect(rows).toEqual([
-      { operation: 'chat', requests: 2 },
+      { operation: 'chat', requests: 3 },
       { operation: 'completion', requests: 2 },
       { operation: 'embedding', requests: 1 },
     ]);
