@@ -1,7 +1,7 @@
 import { envFlag } from '@flotilla/kernel';
 import { z } from 'zod';
+import { count, milliseconds } from '../setting-fields.ts';
 
-const count = (value: number, text: string) => z.coerce.number().int().positive().default(value).describe(text);
 const flag = (value: boolean, text: string) => envFlag.default(value).describe(text);
 const turns = (value: number, text: string) => z.coerce.number().int().nonnegative().default(value).describe(text);
 
@@ -21,7 +21,7 @@ export const payloadSettings = {
     'Width times height above which an image is refused unread: a small file can hold a picture that fills the memory. Decoding takes up to 4 bytes a pixel.',
   ),
   imageWorkers: count(2, 'Images read or scaled at once, each on a thread of its own.'),
-  imageTimeoutMs: count(10_000, 'Milliseconds. What reading and scaling all images of a request may take.'),
+  imageTimeoutMs: milliseconds(10_000, 'What reading and scaling all images of a request may take.'),
   remoteImages: flag(
     true,
     'Whether images may be named by http(s) URLs. The router never fetches them; engines that can do. Off: 400.',
