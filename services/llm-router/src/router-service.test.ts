@@ -191,7 +191,7 @@ describe('with real simulated engines', () => {
   });
 
   it('engines that die under load: every caller gets an answer or an explicit failure', async () => {
-    const { service, sims, model } = await simulated(3, { decodeTokensPerSecond: 400 });
+    const { service, sims, model } = await simulated(3, { decodeTokensPerSecond: 40 });
     const calls = Array.from({ length: 60 }, () => service.generate({ model, maxTokens: 60 }));
     await until(() => sims[0]!.stats().running > 5);
     await sims[0]!.stop();

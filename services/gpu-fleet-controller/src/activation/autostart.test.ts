@@ -55,7 +55,7 @@ describe('services at one port', () => {
   it('make room for each other, once what runs on them is done', async () => {
     const port = await freePort();
     running = await startFleet(
-      [simServices(port, { a: ['--decode-tokens-per-second', '20', '--answer-tokens', '20'], b: [] })],
+      [simServices(port, { a: ['--decode-tokens-per-second', '10', '--answer-tokens', '20'], b: [] })],
       { stateDir },
     );
     await running.activate('local', 'a');
