@@ -53,7 +53,13 @@ export class Shape {
   ): Promise<Shape> {
     const shape = new Shape(name, await startEngineSim(engineOptions), await startOtlpReceiver(), settings);
     shape.configure();
-    await shape.run();
+    try {
+      await shape.run();
+    } catch (error) {
+      // Who gets no shape has none to stop, and what listens would keep the run from its end.
+      await shape.stop();
+      throw error;
+    }
     return shape;
   }
 
