@@ -10,13 +10,14 @@ import { Shape } from './shape.ts';
 
 type ServiceName = (typeof services)[number];
 
-const contracts: Record<Exclude<ServiceName, 'gateway'>, string> = {
-  'rate-limiter': 'flotilla.limits.v1.Limits',
-  orchestrator: 'flotilla.orchestrator.v1.Orchestrator',
-  rag: 'flotilla.rag.v1.Rag',
-  safety: 'flotilla.safety.v1.Safety',
-  'llm-router': 'flotilla.router.v1.Router',
-  'gpu-fleet-controller': 'flotilla.fleet.v1.Fleet',
+const contracts: Record<ServiceName, readonly string[]> = {
+  gateway: [],
+  'rate-limiter': ['flotilla.limits.v1.Limits'],
+  orchestrator: ['flotilla.orchestrator.v1.Orchestrator'],
+  rag: ['flotilla.rag.v1.Rag'],
+  safety: ['flotilla.safety.v1.Safety'],
+  'llm-router': ['flotilla.router.v1.Registry', 'flotilla.router.v1.Router'],
+  'gpu-fleet-controller': ['flotilla.fleet.v1.Activation', 'flotilla.fleet.v1.Fleet'],
 };
 const caller = { org_id: 'org-grpc', key_id: 'key', tier: 'dev' };
 const model = { name: 'flotilla-sim', ready: true };
@@ -54,7 +55,7 @@ describeWith(['grpcurl', 'redis-server', 'nats-server', 'postgres'], 'the servic
 
   it.each(services)('%s lists and describes what it serves, and says that it is healthy', async (service) => {
     const listed = (await grpcurl(service, ['list'])).trim().split('\n');
-    const own = service === 'gateway' ? [] : [contracts[service]];
+    const own = contracts[service];
     const reflection = ['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection'];
     expect(listed).toEqual(expect.arrayContaining(['grpc.health.v1.Health', ...reflection]));
     const flotilla = listed.filter((name) => name.startsWith('flotilla.'));

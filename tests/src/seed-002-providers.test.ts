@@ -28,7 +28,13 @@ describe.each(shapes)('the provider that is set, on %s', (shapeName) => {
     writeFileSync(shape.configFile, stringify({ providers, default_provider: 'openrouter', tiers }));
     await until(async () => (await ask(shape)) === 'openrouter', { what: 'the providers of the file' });
     // Ollama is asked only for what it lists.
-    await until(async () => (await ask(shape, `ollama/${model}`)) === 'ollama', { what: 'Ollama to be found' });
+    const listsIt = async () => {
+      const registry = (await (await shape.fetch('/v1/debug/registry')).json()) as {
+        endpoints: { provider: string; models: string[] }[];
+      };
+      return registry.endpoints.some(({ provider, models }) => provider === 'ollama' && models.includes(model));
+    };
+    await until(listsIt, { what: 'Ollama to be found' });
   }, 120_000);
   afterAll(async () => {
     await shape?.stop();

@@ -20,7 +20,11 @@ describe('every surface', () => {
       ...{ content: [{ type: 'text', text: said }], stop_reason: 'max_tokens', usage: { output_tokens: 8 } },
     });
     expect(await post('/v1/messages', { model, messages, max_tokens: 8, stop_sequences: [' real'] })).toMatchObject({
-      ...{ content: [{ type: 'text', text: 'On Hello fleet, a' }], stop_reason: 'stop_sequence', stop_sequence: ' real' },
+      ...{
+        content: [{ type: 'text', text: 'On Hello fleet, a' }],
+        stop_reason: 'stop_sequence',
+        stop_sequence: ' real',
+      },
     });
     expect(await post('/v1/chat', { model, message: 'Hello fleet', max_tokens: 8 })).toMatchObject({ text: said });
     const { data } = await openai.embeddings.create({ model: 'flotilla-sim-embed', input: ['a', 'b'] });

@@ -13,7 +13,9 @@ describe('what a provider runs', () => {
   });
 
   it('is one process or several services, not both, and no two of one name', () => {
-    expect(() => file('process: { command: [a] }, services: [{ name: b }]')).toThrow('services: stands beside "process"');
+    expect(() => file('process: { command: [a] }, services: [{ name: b }]')).toThrow(
+      'services: stands beside "process"',
+    );
     expect(() => file('services: [{ name: a }, { name: a }]')).toThrow('services: two have one name');
   });
 });

@@ -11,10 +11,15 @@ export function endpointFacts(engine: fleet.Engine): EndpointFacts {
     provider: engine.provider,
     kind: kinds.includes(engine.kind) ? (engine.kind as EngineKind) : 'openai',
     baseUrl: engine.baseUrl,
-    ready: engine.state === fleet.EngineState.READY,
+    ready: engine.state === fleet.EngineState.READY || isUnseen(engine),
     models: engine.models,
     ...(engine.load ?? { waiting: 0 }),
     since: engine.since,
     ...(engine.onDemand && { onDemand: true, activatable: engine.activatable }),
   };
+}
+
+/** Nobody starts it and nobody has looked yet, e.g. right after the file named it: taken as ready until a request finds otherwise. */
+function isUnseen({ state, managed, onDemand }: fleet.Engine): boolean {
+  return state === fleet.EngineState.STARTING && !managed && !onDemand;
 }
