@@ -29,8 +29,8 @@ import { ServerCertificate } from './server-certificate.ts';
     platform = await startPlatform({
       tlsCertFile: files.cert,
       tlsKeyFile: files.key,
-      tlsHandshakeTimeoutMs: 300,
-      headersTimeoutMs: 300,
+      tlsHandshakeTimeoutMs: 2_000,
+      headersTimeoutMs: 2_000,
     });
   });
   afterAll(async () => {

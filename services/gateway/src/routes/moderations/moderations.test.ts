@@ -6,7 +6,7 @@ import { allows, devKey, refuses, startPlatform, type Platform } from '../../pla
 const { Action } = safety;
 let platform: Platform;
 beforeAll(async () => {
-  platform = await startPlatform({ moderationTimeoutMs: 100 });
+  platform = await startPlatform({ moderationTimeoutMs: 1_000 });
 });
 beforeEach(() => {
   platform.behind.check = async ({ messages }) => {
