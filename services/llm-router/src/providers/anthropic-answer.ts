@@ -1,5 +1,6 @@
 import type { chat, common } from '@flotilla/contracts';
 import { cutFailure, frameFailure, malformedFailure } from './engine-errors.ts';
+import { engineJson } from './engine-json.ts';
 import { furtherFields } from './further-fields.ts';
 import type { AnswerDecoder, Redact } from './provider.ts';
 import { SseParser } from './sse.ts';
@@ -85,7 +86,7 @@ export class AnthropicStream implements AnswerDecoder {
 
   #take(data: string): void {
     if (this.done) return;
-    const event = parse(data);
+    const event = engineJson<AnthropicEvent>(data, 'an event');
     switch (event.type) {
       case 'message_start':
         this.#used = event.message?.usage ?? {};
@@ -192,14 +193,6 @@ export class AnthropicWhole implements AnswerDecoder {
     );
     if (usage) this.usage = usageOf(usage);
     this.done = true;
-  }
-}
-
-function parse(data: string): AnthropicEvent {
-  try {
-    return (JSON.parse(data) as AnthropicEvent | null) ?? {};
-  } catch (cause) {
-    throw malformedFailure('an event that is not JSON', cause);
   }
 }
 

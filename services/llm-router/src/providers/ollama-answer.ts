@@ -1,5 +1,6 @@
 import type { chat, common } from '@flotilla/contracts';
-import { cutFailure, frameFailure, malformedFailure } from './engine-errors.ts';
+import { cutFailure, frameFailure } from './engine-errors.ts';
+import { engineJson } from './engine-json.ts';
 import { furtherFields } from './further-fields.ts';
 import { LineSplitter } from './lines.ts';
 import type { AnswerDecoder, Redact } from './provider.ts';
@@ -50,7 +51,7 @@ export class OllamaAnswer implements AnswerDecoder {
 
   #take(text: string): void {
     if (this.done || text.trim() === '') return;
-    const line = parse(text);
+    const line = engineJson<OllamaLine>(text, 'a line');
     if (line.error != null) throw frameFailure(line.error, this.#redact);
     const { role, content, thinking, tool_calls } = line.message ?? {};
     const toolCallsJson = tool_calls && tool_calls.length > 0 ? this.#toolCalls.deltas(tool_calls.map(whole)) : '';
@@ -80,12 +81,4 @@ export class OllamaAnswer implements AnswerDecoder {
 /** Ollama gives each call in one piece, with its arguments as an object. */
 function whole(row: ToolCallRow): ToolCallRow {
   return { id: row.id, function: { name: row.function?.name, arguments: row.function?.arguments ?? {} } };
-}
-
-function parse(text: string): OllamaLine {
-  try {
-    return (JSON.parse(text) as OllamaLine | null) ?? {};
-  } catch (cause) {
-    throw malformedFailure('a line that is not JSON', cause);
-  }
 }

@@ -1,4 +1,5 @@
 import { frameFailure, malformedFailure } from './engine-errors.ts';
+import { engineJson } from './engine-json.ts';
 import { readOllamaList } from './model-lists.ts';
 import { OllamaAnswer } from './ollama-answer.ts';
 import { ollamaChatBody } from './ollama-request.ts';
@@ -25,12 +26,7 @@ interface EmbedBody {
 }
 
 function readEmbeddings(text: string, inputs: readonly string[]): EmbedAnswer {
-  let body: EmbedBody;
-  try {
-    body = (JSON.parse(text) as EmbedBody | null) ?? {};
-  } catch (cause) {
-    throw malformedFailure('a body that is not JSON', cause);
-  }
+  const body = engineJson<EmbedBody>(text, 'a body');
   if (body.error != null) throw frameFailure(body.error, unsaid);
   if (!Array.isArray(body.embeddings) || body.embeddings.length !== inputs.length) {
     throw malformedFailure('another number of embeddings');

@@ -1,6 +1,7 @@
 import type { chat, common } from '@flotilla/contracts';
 import { ChunkTemplate, type TextChunk } from './chunk-template.ts';
 import { cutFailure, frameFailure, malformedFailure } from './engine-errors.ts';
+import { engineJson } from './engine-json.ts';
 import { furtherFields } from './further-fields.ts';
 import type { AnswerDecoder, Redact } from './provider.ts';
 import { SseParser } from './sse.ts';
@@ -104,7 +105,7 @@ export class OpenAiStream implements AnswerDecoder {
       this.done = true;
       return;
     }
-    const chunk = parse(data);
+    const chunk = engineJson<OpenAiAnswer>(data, 'an event');
     if (chunk.error != null) throw frameFailure(chunk.error, this.#redact);
     if (chunk.system_fingerprint) this.systemFingerprint = chunk.system_fingerprint;
     const choices = chunk.choices;
@@ -178,14 +179,6 @@ export class OpenAiWhole implements AnswerDecoder {
   }
 }
 
-function parse(data: string): OpenAiAnswer {
-  try {
-    return (JSON.parse(data) as OpenAiAnswer | null) ?? {};
-  } catch (cause) {
-    throw malformedFailure('an event that is not JSON', cause);
-  }
-}
-
 function textPiece(index: number, content: string): chat.Choice {
   return {
     index,
@@ -208,7 +201,7 @@ function isTextOnly(piece: chat.Choice): boolean {
 
 /** A chunk with one piece. */
 function textOnly(data: string): TextChunk | undefined {
-  const { choices, usage } = parse(data);
+  const { choices, usage } = engineJson<OpenAiAnswer>(data, 'an event');
   const choice = choices?.[0];
   return choice && { text: choiceOf(choice, choice.delta).content, tokens: usage?.completion_tokens };
 }

@@ -1,5 +1,6 @@
 import type { Account } from './account.ts';
 import { frameFailure, malformedFailure } from './engine-errors.ts';
+import { engineJson } from './engine-json.ts';
 import { readOpenAiList } from './model-lists.ts';
 import { OpenAiStream, OpenAiWhole, usageOf } from './openai-answer.ts';
 import { chatBody, type BodyStyle } from './openai-request.ts';
@@ -36,7 +37,7 @@ interface EmbeddingsBody {
 }
 
 function readEmbeddings(text: string, inputs: readonly string[]): EmbedAnswer {
-  const body = parse(text);
+  const body = engineJson<EmbeddingsBody>(text, 'a body');
   if (body.error != null) throw frameFailure(body.error, unsaid);
   if (!Array.isArray(body.data) || body.data.length !== inputs.length)
     throw malformedFailure('another number of embeddings');
@@ -51,11 +52,3 @@ function readEmbeddings(text: string, inputs: readonly string[]): EmbedAnswer {
 
 /** Where no key is at hand to look for in what was said. */
 export const unsaid = (): string => 'The engine refused the request.';
-
-function parse(text: string): EmbeddingsBody {
-  try {
-    return (JSON.parse(text) as EmbeddingsBody | null) ?? {};
-  } catch (cause) {
-    throw malformedFailure('a body that is not JSON', cause);
-  }
-}
