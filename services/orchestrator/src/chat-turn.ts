@@ -1,6 +1,5 @@
 import type { chat, common, orchestrator, router } from '@flotilla/contracts';
 import {
-  costMicros,
   FlotillaError,
   toFlotillaError,
   type Clock,
@@ -183,10 +182,7 @@ export class ChatTurn {
   #settleContext(): void {
     if (!this.#reserved) return;
     const usage = this.#record.finalUsage();
-    this.#reserved.settle(
-      usage,
-      costMicros(usage, this.#record.answerer?.price ?? this.#parts.prices.of(this.#request.model)),
-    );
+    this.#reserved.settle(usage, this.#record.cost(usage, this.#parts.prices.of(this.#request.model)));
   }
 
   async #prompt(): Promise<chat.Message[]> {

@@ -1,7 +1,7 @@
 import type { chat, router } from '@flotilla/contracts';
 import { FlotillaError, isErrorCode, toFlotillaError, type ErrorCode } from '@flotilla/kernel';
 import type { EventQueue } from './event-queue.ts';
-import { ChoiceGuard, type GuardOptions } from './output-guard.ts';
+import { ChoiceGuard, emptyChoice, type GuardOptions } from './output-guard.ts';
 import { uncheckedNotice } from './safety-policy.ts';
 import type { TurnRecord } from './turn-record.ts';
 
@@ -205,9 +205,5 @@ function knownCode(code: string): ErrorCode {
   return isErrorCode(code) ? code : 'engine_error';
 }
 
-const ended = {
-  ...{ index: 0, role: '', content: '', reasoning: '', toolCallsJson: '', refusal: '' },
-  ...{ logprobsJson: '', stopSequence: '', extraJson: '' },
-};
-const cut: chat.Choice = { ...ended, finishReason: 'length' };
-const filtered: chat.Choice = { ...ended, finishReason: 'content_filter' };
+const cut: chat.Choice = { ...emptyChoice, finishReason: 'length' };
+const filtered: chat.Choice = { ...emptyChoice, finishReason: 'content_filter' };

@@ -174,17 +174,15 @@ export class ChoiceGuard {
   }
 }
 
-const emptyChoice: chat.Choice = {
-  ...{
-    index: 0,
-    role: '',
-    content: '',
-    reasoning: '',
-    toolCallsJson: '',
-    refusal: '',
-    logprobsJson: '',
-    finishReason: '',
-    stopSequence: '',
-    extraJson: '',
-  },
+export const emptyChoice: chat.Choice = {
+  index: 0,
+  role: '',
+  content: '',
+  reasoning: '',
+  toolCallsJson: '',
+  refusal: '',
+  logprobsJson: '',
+  finishReason: '',
+  stopSequence: '',
+  extraJson: '',
 };

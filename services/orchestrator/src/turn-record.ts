@@ -95,7 +95,12 @@ export class TurnRecord {
     return { promptTokens, completionTokens, cachedTokens: 0, estimated: began };
   }
 
-  /** `price`: what the model asked for costs; where the router knows what answered, that is what counts. */
+  /** Millionths of a USD. `price`: what the model asked for costs; where the router knows what answered, that is what counts. */
+  cost(usage: common.Usage, price: ModelPrice | undefined): number {
+    return costMicros(usage, this.answerer?.price ?? price);
+  }
+
+  /** `price`: as for `cost`. */
   row(at: number, price: ModelPrice | undefined, turnId: () => string): TurnRow {
     const { model, provider } = this.answerer ?? { model: '', provider: '' };
     const turn = this.#turn(turnId);
@@ -103,7 +108,7 @@ export class TurnRecord {
     const { reservedTokens, leaseId, operation } = this.request;
     return {
       ...{ caller: this.caller, model: model || this.request.model, provider, usage },
-      ...{ costMicros: costMicros(usage, this.answerer?.price ?? price), reservedTokens, leaseId },
+      ...{ costMicros: this.cost(usage, price), reservedTokens, leaseId },
       operation: operation === 'completion' ? operation : 'chat',
       ...{ outcome: this.outcome, safety: this.safety, at, ...(turn && { turn }) },
     };
