@@ -15,7 +15,7 @@ export const turnSaved: Topic<events.TurnSaved> = {
   type: events.TurnSaved,
 };
 
-/** The engines as they are now, all of them. Published on every change and now and then, so that a lost one heals. */
+/** The engines of one scope as they are now, all of them. Published on every change and now and then, so that a lost one heals. */
 export const enginesChanged: Topic<events.EnginesChanged> = {
   subject: 'fleet.engines.changed',
   delivery: 'broadcast',
@@ -50,6 +50,13 @@ export const cachePurged: Topic<events.CachePurged> = {
   type: events.CachePurged,
 };
 
+/** What a router wants of the fleet's models, and how requests went on their engines. */
+export const routerDemand: Topic<events.RouterDemand> = {
+  subject: 'router.demand',
+  delivery: 'broadcast',
+  type: events.RouterDemand,
+};
+
 /** How busy a router keeps the engines, and which prefixes it sent to them lately. */
 export const routerPicks: Topic<events.RouterPicks> = {
   subject: 'router.picks',
@@ -67,4 +74,5 @@ export const topics = [
   registryChanged,
   cachePurged,
   routerPicks,
+  routerDemand,
 ] as const;
