@@ -3,7 +3,7 @@
 import parser from '@babel/eslint-parser';
 
 const services = ['gateway', 'rate-limiter', 'orchestrator', 'rag', 'safety', 'llm-router', 'gpu-fleet-controller'];
-const apps = [...services, 'standalone', 'mesh', 'tests', 'bench'];
+const apps = [...services, 'standalone', 'mesh', 'local-cluster', 'tests', 'bench'];
 const packages = (names) => names.flatMap((name) => [`@flotilla/${name}`, `@flotilla/${name}/*`]);
 
 const boundary = (names, message) => ({
