@@ -41,6 +41,12 @@ export interface EngineView {
   /** What it does not serve now and can be made to. */
   activatable: readonly string[];
   onDemand: boolean;
+  /** The part of the fleet it is told of with. Absent: that of this machine. */
+  scope?: string;
+  /** Its version, while two serve the model, and the version's part of the requests, 0 to 1. */
+  group?: { readonly name: string; readonly share: number };
+  /** `<region>/<zone>`. Absent: unknown. */
+  zone?: string;
 }
 
 /** Whether an address is on this machine or in a private network, where a probe costs nobody anything. */

@@ -13,9 +13,10 @@ const noAdapters = { runningAdapters: [], waitingAdapters: [], maxAdapters: 0 };
 
 /** An engine in the words of the contract. */
 export function engineMessage(engine: EngineView): fleet.Engine {
-  const { id, provider, kind, baseUrl, state, models, reason, since, managed, load, onDemand } = engine;
+  const { id, provider, kind, baseUrl, state, models, reason, since, managed, load, onDemand, group } = engine;
   return {
-    ...{ id, provider, kind, baseUrl, reason, since, managed, onDemand },
+    ...{ id, provider, kind, baseUrl, reason, since, managed, onDemand, group },
+    ...{ scope: engine.scope ?? '', zone: engine.zone ?? '' },
     load: load && { ...noAdapters, ...load },
     state: states[state],
     activatable: [...engine.activatable],

@@ -28,9 +28,9 @@ describe('engines come and go', () => {
     const service = kept(await startRouter());
     await expect(service.generate()).rejects.toMatchObject({ code: 'model_not_found' });
     const one = engine('e', `${fake.url}/v1`, ['m']);
-    await service.bus.publish(enginesChanged, { engines: [one] });
+    await service.bus.publish(enginesChanged, { scope: '', engines: [one] });
     await until(async () => textOf(await service.generate()) === 'fine');
-    await service.bus.publish(enginesChanged, { engines: [{ ...one, state: fleet.EngineState.UNHEALTHY }] });
+    await service.bus.publish(enginesChanged, { scope: '', engines: [{ ...one, state: fleet.EngineState.UNHEALTHY }] });
     await until(
       async () => (await service.client.listModels(router.ListModelsRequest.create())).models[0]?.ready === false,
     );
