@@ -5,6 +5,7 @@ import { Activation } from './activation/activation.ts';
 import { AnswerCache } from './cache/answer-cache.ts';
 import { openCache } from './cache/open-cache.ts';
 import type { RouterConfig } from './config.ts';
+import { DemandReport } from './demand/demand-report.ts';
 import { openExperiments } from './experiments/open-experiments.ts';
 import { EndpointDirectory } from './endpoints/endpoint-directory.ts';
 import { Engines } from './generation/engines.ts';
@@ -39,8 +40,14 @@ export class LlmRouterModule {
         { provide: RouterDatabase, useFactory: () => ports.database && new RouterDatabase(ports.database, clock) },
         { provide: EndpointDirectory, useFactory: () => new EndpointDirectory(config.zone) },
         {
+          provide: DemandReport,
+          useFactory: () => new DemandReport(ports.bus, clock, random, random.id('router_')),
+        },
+        {
           provide: EndpointPicker,
-          useFactory: () => new EndpointPicker({ clock, random, config, settings: () => ports.file.current.picking }),
+          useFactory: ({ demand: watch }: DemandReport) =>
+            new EndpointPicker({ clock, random, config, watch, settings: () => ports.file.current.picking }),
+          inject: [DemandReport],
         },
         {
           provide: PickExchange,
@@ -97,7 +104,11 @@ export class LlmRouterModule {
             const client = ports.rpc.client(fleet.FleetDefinition);
             return new FleetWatch(
               async (options) => (await client.listEngines({}, options)).engines,
-              (engines) => directory.update(engines.map(endpointFacts)),
+              (engines, scope) => {
+                const facts = engines.map(endpointFacts);
+                if (scope === undefined) directory.update(facts);
+                else directory.updateScope(scope, facts);
+              },
               clock,
               config.fleetRefreshMs,
             );
@@ -118,14 +129,15 @@ export class LlmRouterModule {
         },
         {
           provide: Activation,
-          useFactory: (registry: Registry, directory: EndpointDirectory) => {
+          useFactory: (registry: Registry, directory: EndpointDirectory, { demand }: DemandReport) => {
             const client = ports.rpc.client(fleet.ActivationDefinition);
             return new Activation({
               ...{ registry, directory, clock, settings: config },
+              onHeld: (target, change) => demand.held(target, change),
               activate: (request, options) => client.activate(request, options),
             });
           },
-          inject: [Registry, EndpointDirectory],
+          inject: [Registry, EndpointDirectory, DemandReport],
         },
         {
           provide: LlmRouter,

@@ -4,6 +4,7 @@ import type { Service } from '@flotilla/kernel';
 import { Activation } from './activation/activation.ts';
 import { AnswerCache } from './cache/answer-cache.ts';
 import type { RouterConfig } from './config.ts';
+import { DemandReport } from './demand/demand-report.ts';
 import { Engines } from './generation/engines.ts';
 import { FleetWatch } from './endpoints/fleet-watch.ts';
 import { subscribeToFleet } from './llm-router.events.ts';
@@ -30,6 +31,7 @@ export function createRouter(config: RouterConfig, ports: RouterPorts): Service 
       subscription = await subscribeToFleet(ports.bus, watch);
       watch.start();
       await app.get(PickExchange).start();
+      app.get(DemandReport).start();
       await app.get(Overrides).start();
       await app.get(AnswerCache)?.start();
     },
@@ -39,6 +41,7 @@ export function createRouter(config: RouterConfig, ports: RouterPorts): Service 
       app.get(Activation).close();
       await subscription?.close();
       await app.get(PickExchange).stop();
+      app.get(DemandReport).stop();
       await app.get(Overrides).stop();
       await app.get(Engines).close();
       await app.get(Transcripts)?.close();

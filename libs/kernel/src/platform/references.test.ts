@@ -32,6 +32,14 @@ models:
     expect(brokenReferences(file, ['vllm'])).toHaveLength(2);
   });
 
+  it('may name the engines of the cluster, which nobody configures, and name nothing else so', () => {
+    const text = (name: string) => `
+providers: [{ name: ${name}, kind: vllm }]
+models: [{ name: m, targets: [{ provider: fleet }], fallbacks: [fleet/n] }]`;
+    expect(parsePlatformFile(text('a')).models).toHaveLength(1);
+    expect(() => parsePlatformFile(text('fleet'))).toThrow('choose another name');
+  });
+
   it('is fine when they do', () => {
     const text = `
 profile: production

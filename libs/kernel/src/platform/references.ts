@@ -13,6 +13,9 @@ export interface NamedParts {
   readonly mirrors?: readonly MirrorConfig[];
 }
 
+/** The provider of the engines that the fleet runs in a cluster: there without being configured. */
+export const fleetProvider = 'fleet';
+
 /**
  * Every place where a part names another that is not there, or where two have one name: a sentence each; none when all is
  * well. A file without providers may name any: they are looked for on the machine. `found`: providers that were.
@@ -36,12 +39,16 @@ function twice({ providers, models }: NamedParts): string[] {
   }
   const names = providers.map(({ name }) => name);
   const repeated = new Set(names.filter((name, at) => names.indexOf(name) !== at));
+  if (names.includes(fleetProvider)) {
+    mistakes.push(`providers: "${fleetProvider}" is what the engines in the cluster are called: choose another name`);
+  }
   return [...[...repeated].map((name) => `providers: "${name}" is there twice`), ...mistakes];
 }
 
 function unknownProviders({ providers, default_provider, models }: NamedParts, found: readonly string[]): string[] {
   const known = new Set([...providers.map(({ name }) => name), ...found]);
   if (known.size === 0) return [];
+  known.add(fleetProvider);
   const names = new Set(models.flatMap(namesOf));
   const mistakes: string[] = [];
   if (default_provider !== undefined && !known.has(default_provider)) {
@@ -65,6 +72,7 @@ function unknownArms(
 ): string[] {
   const known = new Set([...providers.map(({ name }) => name), ...found]);
   if (known.size === 0) return [];
+  known.add(fleetProvider);
   const names = new Set(models.flatMap(namesOf));
   const named = [
     ...experiments.flatMap(({ name, arms }) => arms.map((arm) => ({ where: `experiments.${name}`, model: arm.model }))),

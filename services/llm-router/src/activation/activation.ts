@@ -21,6 +21,8 @@ export interface ActivationParts {
   /** Asks the fleet. */
   readonly activate: Activate;
   readonly clock: Clock;
+  /** Told when a request begins or ends to wait for a start. */
+  onHeld?(target: Target, change: 1 | -1): void;
   readonly settings: { readonly activationTimeoutMs: number; readonly maxHeldPerModel: number };
 }
 
@@ -35,6 +37,7 @@ export class Activation implements AnswerLayer {
     this.#parts = parts;
     this.#starts = new Starts({
       ...{ activate, timeoutMs: settings.activationTimeoutMs, maxWaiting: settings.maxHeldPerModel },
+      onHeld: (target, change) => parts.onHeld?.(target, change),
     });
     this.#uses = new Uses(activate, clock);
   }

@@ -12,6 +12,8 @@ export interface StartsOptions {
   readonly activate: Activate;
   readonly timeoutMs: number;
   readonly maxWaiting: number;
+  /** Told when so many more (or fewer) requests wait for a model of an engine. */
+  onHeld?(target: Target, change: 1 | -1): void;
 }
 
 interface Start {
@@ -35,8 +37,9 @@ export class Starts {
   }
 
   /** Resolves when an engine of the provider serves the model. Throws why none does, or the signal's reason. */
-  async start({ endpoint, model }: Target, requestId: string, signal: AbortSignal): Promise<fleet.Engine> {
+  async start(target: Target, requestId: string, signal: AbortSignal): Promise<fleet.Engine> {
     signal.throwIfAborted();
+    const { endpoint, model } = target;
     const { provider } = endpoint.facts;
     const key = `${provider} ${model}`;
     const start = this.#starts.get(key) ?? this.#begin(key, { provider, model, requestId, inUse: false });
@@ -47,10 +50,12 @@ export class Starts {
     }
     start.waiting += 1;
     heldRequests.add(1, { provider });
+    this.#options.onHeld?.(target, 1);
     try {
       return await abortable(start.done, signal);
     } finally {
       heldRequests.add(-1, { provider });
+      this.#options.onHeld?.(target, -1);
       start.waiting -= 1;
       if (start.waiting === 0) start.left.abort();
     }

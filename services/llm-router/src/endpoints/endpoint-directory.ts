@@ -26,6 +26,11 @@ export class EndpointDirectory {
     }
   }
 
+  /** Takes the whole list of one part of the fleet; what belongs to others stays. */
+  updateScope(scope: string, engines: readonly EndpointFacts[]): void {
+    this.update([...this.#engines.filter((engine) => (engine.scope ?? '') !== scope), ...engines]);
+  }
+
   /** Takes what the fleet says of one engine, before it tells of all. */
   updateOne(engine: EndpointFacts): void {
     const known = this.#engines.some(({ id }) => id === engine.id);
@@ -56,7 +61,7 @@ export class EndpointDirectory {
       const known = this.#endpoints.get(fact.id);
       const endpoint = known && identity(known.facts) === identity(fact) ? known : new Endpoint(fact);
       endpoint.facts = fact;
-      const zone = providers.get(fact.provider)?.zone;
+      const zone = fact.zone ?? providers.get(fact.provider)?.zone;
       endpoint.near = this.zone === undefined || zone === this.zone;
       endpoint.inRegion = endpoint.near || (zone !== undefined && regionOf(zone) === regionOf(this.zone!));
       next.set(fact.id, endpoint);
@@ -102,6 +107,9 @@ function alike(a: EndpointFacts, b: EndpointFacts): boolean {
   return (
     identity(a) === identity(b) &&
     a.ready === b.ready &&
+    a.group?.name === b.group?.name &&
+    a.group?.share === b.group?.share &&
+    a.zone === b.zone &&
     String(a.activatable) === String(b.activatable) &&
     a.models.length === b.models.length &&
     a.models.every(

@@ -37,6 +37,12 @@ export interface EndpointFacts {
   readonly activatable?: readonly string[];
   /** It runs only while it is used. */
   readonly onDemand?: boolean;
+  /** The part of the fleet it is told of with, e.g. a Model of a cluster. Absent: none. */
+  readonly scope?: string;
+  /** The version of the model it runs, while there are several, and that version's part of the requests, 0 to 1. */
+  readonly group?: { readonly name: string; readonly share: number };
+  /** Where it stands, `<region>/<zone>`; absent: what the configuration says of its provider. */
+  readonly zone?: string;
 }
 
 /** What this router knows of a model on an engine. */

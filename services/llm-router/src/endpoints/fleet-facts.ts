@@ -16,6 +16,9 @@ export function endpointFacts(engine: fleet.Engine): EndpointFacts {
     ...(engine.load ?? { waiting: 0 }),
     since: engine.since,
     ...(engine.onDemand && { onDemand: true, activatable: engine.activatable }),
+    ...(engine.scope !== '' && { scope: engine.scope }),
+    ...(engine.group && { group: engine.group }),
+    ...(engine.zone !== '' && { zone: engine.zone }),
   };
 }
 

@@ -45,7 +45,7 @@ describe('the engines of the fleet', () => {
 
   it('are those of the last event, not of an answer that was asked for before it', async () => {
     const { clock, asked, taken, watch } = watched();
-    watch.told(named('new'));
+    watch.told(named('new'), '');
     asked[0]!.resolve(named('old'));
     await clock.advanceAsync(0);
     expect(taken).toEqual(['new']);

@@ -10,10 +10,13 @@ const retryMs = 500;
 
 export type ListEngines = (options: { timeoutMs: number; signal: AbortSignal }) => Promise<readonly fleet.Engine[]>;
 
+/** `scope`: the part of the fleet whose engines these are; undefined: all there is. */
+export type Take = (engines: readonly fleet.Engine[], scope?: string) => void;
+
 /** Asks the fleet for its engines until it answers, and then at an interval. While it is away nothing changes. */
 export class FleetWatch {
   readonly #list: ListEngines;
-  readonly #take: (engines: readonly fleet.Engine[]) => void;
+  readonly #take: Take;
   readonly #clock: Clock;
   readonly #intervalMs: number;
   readonly #ended = new AbortController();
@@ -21,7 +24,7 @@ export class FleetWatch {
   #pause = retryMs;
   #told = 0;
 
-  constructor(list: ListEngines, take: (engines: readonly fleet.Engine[]) => void, clock: Clock, intervalMs: number) {
+  constructor(list: ListEngines, take: Take, clock: Clock, intervalMs: number) {
     this.#list = list;
     this.#take = take;
     this.#clock = clock;
@@ -37,10 +40,10 @@ export class FleetWatch {
     this.#timer?.cancel();
   }
 
-  /** The fleet told of a change by itself. An answer that was asked for before that is older, and dropped. */
-  told(engines: readonly fleet.Engine[]): void {
+  /** The fleet told of a change in one part of it by itself. An answer that was asked for before that is older, and dropped. */
+  told(engines: readonly fleet.Engine[], scope: string): void {
     this.#told += 1;
-    this.#take(engines);
+    this.#take(engines, scope);
   }
 
   async #ask(): Promise<void> {

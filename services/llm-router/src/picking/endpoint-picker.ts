@@ -22,6 +22,16 @@ export interface PickerParts {
   readonly config: PickerConfig;
   /** As the platform's file has it now. */
   readonly settings?: () => PickingConfig;
+  /** Told of every try on an engine. */
+  readonly watch?: TryWatch;
+}
+
+/** Who wants to know how engines are used. */
+export interface TryWatch {
+  /** `characters`: of the prompt; 0: not known. */
+  began(target: Target, characters: number): void;
+  firstToken(target: Target, ttftMs: number): void;
+  ended(target: Target, outcome: Outcome): void;
 }
 
 const standardSettings = pickingSchema.parse({});
@@ -85,8 +95,9 @@ export class EndpointPicker {
     const now = this.#parts.clock.monotonic();
     endpoint.inFlight += 1;
     const trial = endpoint.health.began(now);
-    if (!request) return;
+    if (!request) return this.#parts.watch?.began(target, 0);
     const { chain, tries, expected } = this.#requests.of(request);
+    this.#parts.watch?.began(target, chain?.characters ?? 0);
     let work = workOf(0);
     if (chain) {
       const held = expected?.target === target ? expected.held : 0;
@@ -107,6 +118,7 @@ export class EndpointPicker {
     const one = this.#requests.find(request, target);
     if (!one || one.firstToken) return;
     one.firstToken = true;
+    this.#parts.watch?.firstToken(target, ttftMs);
     endpoint.latency.settled(one.beganAt, one.work, one.ahead);
     endpoint.latency.observe(ttftMs, one.ahead);
     if (!one.trial) return;
@@ -121,6 +133,7 @@ export class EndpointPicker {
     const now = this.#parts.clock.monotonic();
     const one = this.#requests.take(request, target);
     endpoint.inFlight -= 1;
+    this.#parts.watch?.ended(target, outcome);
     if (one && !one.firstToken) endpoint.latency.settled(one.beganAt, one.work, one.ahead);
     if (outcome === 'unreachable') this.#outliers.unreachable(endpoint, now);
     else if (outcome === 'failed') {

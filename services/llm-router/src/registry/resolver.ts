@@ -2,6 +2,7 @@ import type { ModelConfig, ModelPrice, PersonaConfig } from '@flotilla/kernel';
 import type { Endpoint } from '../endpoints/endpoint.ts';
 import type { Target } from '../providers/target.ts';
 import { hasReady, type Resolution, type Route } from './resolution.ts';
+import { byVersion } from './versions.ts';
 import { capabilitiesOn, modelOn, neverLists, offered, serves, splitQualified, takes, takesAny } from './serving.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -107,15 +108,17 @@ export class Resolver {
   }
 
   #routes({ entry, adapter }: Named, name: string): Route[] {
-    return entry.targets.map(({ provider, model, weight, price = priceOf(entry) }) => ({
-      weight,
-      targets: this.#targetsOf(provider, (endpoint) => {
-        const base = modelOn(endpoint, model, entry);
-        return adapter && base !== undefined ? adapterOn(endpoint, name) : base;
+    return entry.targets.flatMap(({ provider, model, weight, price = priceOf(entry) }) =>
+      byVersion({
+        weight,
+        targets: this.#targetsOf(provider, (endpoint) => {
+          const base = modelOn(endpoint, model, entry);
+          return adapter && base !== undefined ? adapterOn(endpoint, name) : base;
+        }),
+        // An adapter's weights are not the family's.
+        ...{ price, entry, family: adapter ? undefined : entry.family },
       }),
-      // An adapter's weights are not the family's.
-      ...{ price, entry, family: adapter ? undefined : entry.family },
-    }));
+    );
   }
 
   /** In depth: a fallback that is a model of the configuration brings its routes, and then its own fallbacks. */
@@ -151,7 +154,7 @@ export class Resolver {
       name,
       entry: undefined,
       capabilities: [...new Set(capabilities)],
-      routes: [{ weight: 1, targets }],
+      routes: byVersion({ weight: 1, targets }),
       fallbacks: [],
       listed: true,
     };
