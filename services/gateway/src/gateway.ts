@@ -16,7 +16,6 @@ import type { RpcNetwork } from '@flotilla/rpc';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { NestFactory } from '@nestjs/core';
 import type { AddressInfo } from 'node:net';
-import path from 'node:path';
 import { createAccess } from './access/access.ts';
 import { databaseKeyStore } from './access/key-store.database.ts';
 import type { KeyStore } from './access/key-store.ts';
@@ -35,6 +34,7 @@ import { createHttpAdapter, type EdgeAdapter, type Route } from './http/server.t
 import { leaseMs } from './idempotency/keyed-requests.ts';
 import { databaseReplayStore } from './idempotency/replay-store.database.ts';
 import { SharedAnswers } from './idempotency/shared-answers.ts';
+import { gatewayMigrations } from './migrations.ts';
 import { ContentRules } from './rules/content-rules.ts';
 import { RuleStore } from './rules/rule-store.ts';
 import { Regions } from './regions/regions.ts';
@@ -67,8 +67,6 @@ export interface Gateway extends Service {
   /** Every route of its API, once it has started. */
   readonly routes: readonly Route[];
 }
-
-const migrations = path.join(import.meta.dirname, '../prisma/migrations');
 
 /** The public edge: HTTP, SSE and WebSocket on one port. */
 export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gateway {
@@ -144,7 +142,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Gatew
       return adapter?.routes ?? [];
     },
     async start() {
-      if ('database' in ports) await migrate(ports.database, { schema: 'gateway', folder: migrations });
+      if ('database' in ports) await migrate(ports.database, gatewayMigrations);
       keyChanges = await followKeyChanges(bus, access);
       await access.start();
       await rules.start();

@@ -1,6 +1,7 @@
 export { defaults, routerConfigSchema, type RouterConfig } from './config.ts';
 export { Endpoint, type EndpointFacts } from './endpoints/endpoint.ts';
 export { routerTarget } from './host-target.ts';
+export { routerMigrations } from './migrations.ts';
 export { EndpointPicker } from './picking/endpoint-picker.ts';
 export { PickSharing } from './picking/pick-sharing.ts';
 export type { RouterPorts } from './ports.ts';

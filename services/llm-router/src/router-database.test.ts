@@ -4,7 +4,8 @@ import { openDatabase, type Database } from '@flotilla/database';
 import { expectPrismaAgrees } from '@flotilla/database/testing';
 import { FlotillaError } from '@flotilla/kernel';
 import { createFakeClock } from '@flotilla/testkit';
-import { migrationsFolder, RouterDatabase } from './router-database.ts';
+import { routerMigrations } from './migrations.ts';
+import { RouterDatabase } from './router-database.ts';
 
 let real: Database;
 beforeAll(async () => {
@@ -16,7 +17,10 @@ describe('the router’s database', () => {
   it('has the tables that the Prisma schema says', async () => {
     const database = new RouterDatabase(async () => real, createFakeClock());
     await database.start();
-    await expectPrismaAgrees(real, { schema: 'router', prismaSchema: path.join(migrationsFolder, '../schema.prisma') });
+    await expectPrismaAgrees(real, {
+      schema: 'router',
+      prismaSchema: path.join(routerMigrations.folder, '../schema.prisma'),
+    });
     expect(await database.transaction((tx) => tx.query('select 1 as one'))).toEqual([{ one: 1 }]);
   });
 

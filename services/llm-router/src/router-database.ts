@@ -1,15 +1,12 @@
-import path from 'node:path';
 import { migrate, type Database, type Queryable, type TransactionOptions } from '@flotilla/database';
 import { FlotillaError, toFlotillaError, type Clock, type Timer } from '@flotilla/kernel';
 import { logger } from '@flotilla/telemetry';
+import { routerMigrations } from './migrations.ts';
 
 const log = logger('llm-router');
 /** Milliseconds until the database is tried again; doubles up to the longest. */
 const firstRetryMs = 500;
 const longestRetryMs = 30_000;
-
-/** The migrations of the schema `router`, from the sources as from what is built. */
-export const migrationsFolder = path.join(import.meta.dirname, '../prisma/migrations');
 
 /**
  * The router's schema in the platform's database. A database that is away holds up neither the start nor a chat: until it
@@ -32,7 +29,7 @@ export class RouterDatabase implements Queryable {
   async start(): Promise<void> {
     try {
       const database = await this.#open();
-      await migrate(database, { schema: 'router', folder: migrationsFolder });
+      await migrate(database, routerMigrations);
       if (!this.#ended) this.#database = database;
     } catch (error) {
       if (this.#ended) return;

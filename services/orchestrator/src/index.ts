@@ -1,8 +1,8 @@
-import path from 'node:path';
 import { migrate } from '@flotilla/database';
 import type { Service } from '@flotilla/kernel';
 import { nestService } from '@flotilla/rpc';
 import type { OrchestratorConfig } from './config.ts';
+import { orchestratorMigrations } from './migrations.ts';
 import { OrchestratorModule, type OrchestratorPorts } from './orchestrator.module.ts';
 import { Outbox } from './outbox.ts';
 import { TurnJournal } from './turn-journal.ts';
@@ -10,8 +10,7 @@ import { TurnJournal } from './turn-journal.ts';
 export { orchestratorConfigSchema, orchestratorDefaults, type OrchestratorConfig } from './config.ts';
 export type { OrchestratorPorts } from './orchestrator.module.ts';
 export { orchestratorTarget } from './host-target.ts';
-
-const migrations = path.join(import.meta.dirname, '../prisma/migrations');
+export { orchestratorMigrations } from './migrations.ts';
 
 /** Plans chat turns and carries them out, served as flotilla.orchestrator.v1.Orchestrator. */
 export function createOrchestrator(config: OrchestratorConfig, ports: OrchestratorPorts): Service {
@@ -21,7 +20,7 @@ export function createOrchestrator(config: OrchestratorConfig, ports: Orchestrat
     module: OrchestratorModule.with(config, ports),
     rpc,
     async onStart(app) {
-      await migrate(database, { schema: 'orchestrator', folder: migrations });
+      await migrate(database, orchestratorMigrations);
       app.get(Outbox).start();
     },
     async onStop(app) {

@@ -1,9 +1,9 @@
-import path from 'node:path';
 import { migrate, type Database } from '@flotilla/database';
 import { systemClock, systemRandom, type Clock, type Random, type Service } from '@flotilla/kernel';
 import { nestService, type RpcNetwork } from '@flotilla/rpc';
 import type { RagConfig } from './config.ts';
 import type { Library } from './library.ts';
+import { ragMigrations } from './migrations.ts';
 import { RagModule } from './rag.module.ts';
 import { LIBRARY } from './rag.rpc.ts';
 
@@ -26,7 +26,7 @@ export function createRag(config: RagConfig, ports: RagPorts): Service {
     module: RagModule.with(config, { rpc, database, clock, random }),
     rpc,
     async onStart(app) {
-      await migrate(database, { schema: 'rag', folder: path.join(import.meta.dirname, '../prisma/migrations') });
+      await migrate(database, ragMigrations);
       await app.get<Library>(LIBRARY).sweep(clock.now() - ABANDONED_MS);
       serving = true;
     },

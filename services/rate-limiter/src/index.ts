@@ -12,6 +12,7 @@ export type {
   Subject,
   SubjectLimits,
 } from './limit-store.ts';
+export { limitsMigrations } from './ledger/migrations.ts';
 export { Limiter, type LimiterOptions, type PeriodSeed } from './limiter.ts';
 export { createRateLimiter, type RateLimiterPorts } from './rate-limiter.ts';
 export { rateLimiterTarget } from './host-target.ts';

@@ -6,7 +6,7 @@ import { platformFileSchema, type CacheConfig } from '@flotilla/kernel';
 import { createFakeClock, type FakeClock } from '@flotilla/testkit';
 import { noRouting, type Ask, type GenerateEvents, type Plan } from '../generation/plan.ts';
 import type { Resolution } from '../registry/registry.ts';
-import { migrationsFolder } from '../router-database.ts';
+import { routerMigrations } from '../migrations.ts';
 import { AnswerCache } from './answer-cache.ts';
 import { PostgresAnswerStore, type DatabaseOfAnswers } from './answer-store.postgres.ts';
 import { KeptAnswers } from './kept-answers.ts';
@@ -17,7 +17,7 @@ type Event = NonNullable<router.GenerateEvent['event']>;
 
 /** Empty tables of answers. */
 export async function prepareAnswers(database: Database): Promise<void> {
-  await migrate(database, { schema: 'router', folder: migrationsFolder });
+  await migrate(database, routerMigrations);
   await database.query('truncate router.answers');
 }
 

@@ -4,7 +4,7 @@ import { FlotillaError, toFlotillaError, type Clock, type Timer } from '@flotill
 import { logger } from '@flotilla/telemetry';
 import type { Ledger, LedgerSubject, PeriodUsage } from './ledger.ts';
 import { PostgresLedger } from './ledger.postgres.ts';
-import { migrationsFolder } from './migrations.ts';
+import { limitsMigrations } from './migrations.ts';
 import { LedgerRetention } from './retention.ts';
 
 const log = logger('rate-limiter');
@@ -38,7 +38,7 @@ export class KeptLedger implements Ledger {
     const { open, clock, ledgerTimeoutMs, quotaLogRetentionDays } = this.#options;
     try {
       const database = await open();
-      await migrate(database, { schema: 'limits', folder: migrationsFolder });
+      await migrate(database, limitsMigrations);
       if (this.#stopped) return;
       const ledger = new PostgresLedger({ database, clock, timeoutMs: ledgerTimeoutMs });
       const retention = new LedgerRetention({ database, clock, days: quotaLogRetentionDays });

@@ -1,9 +1,9 @@
 import path from 'node:path';
 import type { events } from '@flotilla/contracts';
 import { migrate, type Database } from '@flotilla/database';
-import { migrationsFolder } from './migrations.ts';
+import { limitsMigrations } from './migrations.ts';
 
-export const prismaSchema = path.join(migrationsFolder, '../schema.prisma');
+export const prismaSchema = path.join(limitsMigrations.folder, '../schema.prisma');
 
 export type Record = events.UsageRecorded;
 
@@ -26,7 +26,7 @@ export function record(
 
 /** Empty tables of the ledger. */
 export async function prepareLedger(database: Database): Promise<void> {
-  await migrate(database, { schema: 'limits', folder: migrationsFolder });
+  await migrate(database, limitsMigrations);
   await database.query('truncate limits.quota_log, limits.usage_daily');
 }
 

@@ -1,4 +1,7 @@
 import path from 'node:path';
 
-/** The migrations of the schema `limits`, from the sources as from what is built. */
-export const migrationsFolder = path.join(import.meta.dirname, '../../prisma/migrations');
+/** The ledger's schema, from the sources as from what is built. */
+export const limitsMigrations = {
+  schema: 'limits',
+  folder: path.join(import.meta.dirname, '../../prisma/migrations'),
+} as const;
