@@ -73,8 +73,8 @@ export interface HelmObject {
 
 /**
  * not_installed: no helm on this machine; timeout; cancelled; invalid_values: refused by the chart's schema;
- * render: a template is wrong or refuses its values; not_found: no such release; exists: there is one; unreachable: the
- * cluster does not answer; refused: the cluster refuses an object; not_ready: installed, but it did not become ready in time;
+ * render: a template is wrong or refuses its values; not_found: no such release; exists: there is one; busy: another
+ * command holds the release, or died while it did (roll back to free it); unreachable: the cluster does not answer; refused: the cluster refuses an object; not_ready: installed, but it did not become ready in time;
  * failed: all else.
  */
 export type HelmErrorKind =
@@ -85,6 +85,7 @@ export type HelmErrorKind =
   | 'render'
   | 'not_found'
   | 'exists'
+  | 'busy'
   | 'unreachable'
   | 'refused'
   | 'not_ready'

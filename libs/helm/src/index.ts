@@ -1,1 +1,3 @@
 export * from './helm.ts';
+export * from './helm-binary.ts';
+export * from './helm.cli.ts';
