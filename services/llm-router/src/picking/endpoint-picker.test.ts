@@ -45,6 +45,26 @@ describe('picking an engine', () => {
     expect(big / 2_000).toBeLessThan(0.93);
   });
 
+  it('keeps a share that several engines carry against one that a single engine does', () => {
+    const many = Array.from({ length: 9 }, (_, at) => target(`stable-${at}`));
+    const routes = resolution([
+      [0.9, many],
+      [0.1, [target('canary')]],
+    ]);
+    const pick = picker();
+    const running: Target[] = [];
+    let canary = 0;
+    for (let i = 0; i < 3_000; i += 1) {
+      const one = pick.pick(routes, [])!;
+      if (id(one) === 'canary') canary += 1;
+      one.endpoint.inFlight += 1;
+      running.push(one);
+      if (running.length > 40) running.shift()!.endpoint.inFlight -= 1;
+    }
+    expect(canary / 3_000).toBeGreaterThan(0.08);
+    expect(canary / 3_000).toBeLessThan(0.14);
+  });
+
   it('moves load away from a route that does not keep up', () => {
     const slow = target('slow');
     slow.endpoint.inFlight = 50;

@@ -20,6 +20,7 @@ export function drawn(
 }
 
 interface Drawn {
+  /** The route's, divided among its engines that answer. */
   readonly weight: number;
   readonly target: Target;
 }
@@ -30,10 +31,16 @@ function draw(routes: readonly Route[], within: (route: Route) => Target | undef
   while (left.length > 0) {
     const route = at(left, uniform);
     const target = within(route);
-    if (target) return { weight: route.weight, target };
+    if (target) return { weight: route.weight / engines(route), target };
     left = left.filter((one) => one !== route);
   }
   return undefined;
+}
+
+function engines({ targets }: Route): number {
+  let ready = 0;
+  for (const { endpoint } of targets) if (endpoint.facts.ready) ready += 1;
+  return Math.max(1, ready);
 }
 
 function at(routes: readonly Route[], uniform: number): Route {
