@@ -1,9 +1,11 @@
 import type { Clock } from './clock.ts';
 import { Faults } from './faults.ts';
 import { ApiError } from './http/exchange.ts';
+import { answer, type Message } from './language/answer.ts';
 import { EngineMetrics } from './metrics/engine-metrics.ts';
 import { ModelRegistry } from './model-registry.ts';
 import type { SimOptions } from './options.ts';
+import { Sleeper } from './sleeper.ts';
 import { Scheduler } from './scheduling/scheduler.ts';
 import { Stats } from './stats.ts';
 
@@ -16,8 +18,7 @@ export class Engine {
   readonly faults: Faults;
   readonly models: ModelRegistry;
   readonly scheduler: Scheduler;
-  /** 0: awake; 1 and 2: vLLM's sleep levels. */
-  sleepLevel = 0;
+  readonly sleeper = new Sleeper();
 
   constructor(options: SimOptions, clock: Clock) {
     this.options = options;
@@ -32,9 +33,14 @@ export class Engine {
     return Math.min(this.options.maxModelLen, this.options.numGpuBlocks * this.options.blockSize);
   }
 
+  /** What it says; without its weights, noise. */
+  say(messages: readonly Message[], variation: number): string {
+    return this.sleeper.noise ? '!'.repeat(12) : answer(messages, this.options.seed + variation);
+  }
+
   /** Throws while the engine sleeps: there are no weights to compute with. */
   assertAwake(): void {
-    if (this.sleepLevel > 0) throw new ApiError(503, 'ServiceUnavailableError', 'The engine is sleeping.');
+    if (this.sleeper.level > 0) throw new ApiError(503, 'ServiceUnavailableError', 'The engine is sleeping.');
   }
 
   metricsText(): string {
@@ -42,7 +48,7 @@ export class Engine {
     return this.metrics.render(options.model, {
       ...scheduler.load,
       kvCacheUsage: scheduler.pool.usage,
-      asleep: this.sleepLevel > 0,
+      sleepLevel: this.sleeper.level,
       blockSize: options.blockSize,
       numGpuBlocks: options.numGpuBlocks,
       maxLoras: options.maxLoras,

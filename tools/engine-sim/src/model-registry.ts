@@ -7,6 +7,9 @@ export interface LoadedModel {
   adapter?: { path: string; parent: string };
 }
 
+/** Adapters at these paths are not there. */
+const missing = /(?:^|\/)missing(?:\/|$)/;
+
 /** At most this many adapters are loaded at once. */
 const maxLoadedAdapters = 1_000;
 
@@ -38,6 +41,13 @@ export class ModelRegistry {
     if (this.models.has(name)) {
       throw badRequest(`The lora adapter '${name}' has already been loaded.`, 'lora_name');
     }
+    if (missing.test(path))
+      throw new ApiError(
+        404,
+        'NotFoundError',
+        `Loading lora ${name} failed: No adapter found for ${path}`,
+        'lora_path',
+      );
     if (this.models.size >= maxLoadedAdapters) throw badRequest('Too many adapters are loaded.');
     this.models.set(name, { name, task: 'generate', adapter: { path, parent: this.base } });
   }

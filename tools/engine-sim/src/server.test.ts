@@ -216,6 +216,39 @@ describe('other routes', () => {
     expect((await post('/v1/chat/completions', { messages: user('hi') })).status).toBe(200);
   });
 
+  it('answer noise after a deep sleep until their weights are loaded anew', async () => {
+    await start();
+    const say = async () => (await chat({ messages: user('Say hello') })).choices[0].message.content;
+    const sleeping = async () => await (await fetch(`${sim.url}/is_sleeping`)).json();
+    await post('/sleep?level=2', '');
+    expect(await (await fetch(`${sim.url}/metrics`)).text()).toMatch(/sleep_state="discard_all"} 1$/m);
+    await post('/wake_up', '');
+    expect(await say()).toBe('!!!!!!!!!!!!');
+
+    await post('/sleep?level=2', '');
+    expect((await post('/collective_rpc', { method: 'reload_weights' })).status).toBe(400);
+    await post('/wake_up?tags=weights', '');
+    expect(await sleeping()).toEqual({ is_sleeping: true });
+    await post('/collective_rpc', { method: 'reload_weights' });
+    await post('/wake_up?tags=kv_cache', '');
+    expect(await sleeping()).toEqual({ is_sleeping: false });
+    expect(await say()).toBe('hello');
+  });
+
+  it('sleep no deeper than they already do', async () => {
+    await start();
+    await post('/sleep?level=1', '');
+    await post('/sleep?level=2', '');
+    expect(await (await fetch(`${sim.url}/metrics`)).text()).toMatch(/sleep_state="weights_offloaded"} 1$/m);
+  });
+
+  it('do not find adapters where there are none', async () => {
+    await start();
+    const answer = await post('/v1/load_lora_adapter', { lora_name: 'x', lora_path: '/adapters/missing' });
+    expect(answer.status).toBe(404);
+    expect(await answer.text()).toContain('No adapter found for /adapters/missing');
+  });
+
   it('count what was done in metrics of vLLM by name', async () => {
     await start();
     await chat({ messages: user('Say one two three') });

@@ -16,7 +16,7 @@ export interface EngineGauges {
   running: number;
   waiting: number;
   kvCacheUsage: number;
-  asleep: boolean;
+  sleepLevel: 0 | 1 | 2;
   blockSize: number;
   numGpuBlocks: number;
   maxLoras: number;
@@ -55,9 +55,9 @@ export class EngineMetrics {
     add('gauge', 'num_requests_waiting', 'Number of requests waiting to be processed.', [['', gauges.waiting]]);
     add('gauge', 'kv_cache_usage_perc', 'KV-cache usage. 1 means 100 percent usage.', [['', gauges.kvCacheUsage]]);
     add('gauge', 'engine_sleep_state', 'Engine sleep state.', [
-      [',sleep_state="awake"', gauges.asleep ? 0 : 1],
-      [',sleep_state="weights_offloaded"', gauges.asleep ? 1 : 0],
-      [',sleep_state="discard_all"', 0],
+      [',sleep_state="awake"', gauges.sleepLevel === 0 ? 1 : 0],
+      [',sleep_state="weights_offloaded"', gauges.sleepLevel === 1 ? 1 : 0],
+      [',sleep_state="discard_all"', gauges.sleepLevel === 2 ? 1 : 0],
     ]);
     const adapters = `,max_lora="${gauges.maxLoras}",waiting_lora_adapters="${gauges.waitingAdapters.join(',')}",running_lora_adapters="${gauges.runningAdapters.join(',')}"`;
     add('gauge', 'lora_requests_info', 'Running stats on lora requests.', [[adapters, gauges.now]]);

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Engine } from '../engine.ts';
 import { badRequest, type Exchange } from '../http/exchange.ts';
 import { chatShape } from '../http/shapes.ts';
-import { answer, questionOf, type Message } from '../language/answer.ts';
+import { questionOf, type Message } from '../language/answer.ts';
 import { limitText, limitToolCall, type Choice, type Limits } from '../language/choice.ts';
 import { exampleOf, Hints } from '../language/schema-example.ts';
 import { matchTool, type Tool } from '../language/tool-choice.ts';
@@ -65,7 +65,7 @@ export function chat(engine: Engine, exchange: Exchange, body: Record<string, un
   const { prompt, limits } = fit(engine, model, render(messages, request.tools) + (said ?? ''), request);
   const tool = chooseTool(request, messages);
   const choices = Array.from({ length: request.n ?? 1 }, (_, index) => {
-    const text = () => answer(messages, engine.options.seed + (request.seed ?? 0) + index);
+    const text = () => engine.say(messages, (request.seed ?? 0) + index);
     if (said !== undefined) return goOn(said, text(), limits);
     return compose(request, messages, tool, text, limits);
   });

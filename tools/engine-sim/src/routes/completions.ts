@@ -2,7 +2,6 @@ import { z } from 'zod';
 import type { Engine } from '../engine.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { textShape } from '../http/shapes.ts';
-import { answer } from '../language/answer.ts';
 import { limitText, type Choice } from '../language/choice.ts';
 import { tokenize } from '../language/tokenizer.ts';
 import { constrained } from './chat.ts';
@@ -39,7 +38,7 @@ export function completions(
     const { prompt, limits } = fit(engine, model, text, withDefault);
     prompts.push(prompt);
     for (let index = 0; index < (request.n ?? 1); index += 1) {
-      const said = () => answer([{ role: 'user', text }], engine.options.seed + (request.seed ?? 0) + index);
+      const said = () => engine.say([{ role: 'user', text }], (request.seed ?? 0) + index);
       const choice = limitText(constrained(request, text, said) ?? ` ${said()}`, limits);
       choices.push(request.echo ? withEcho(text, choice) : choice);
     }

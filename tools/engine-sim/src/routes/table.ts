@@ -3,7 +3,7 @@ import type { Exchange } from '../http/exchange.ts';
 import { addFault, clearFaults, listFaults, resetStats, showStats } from './admin.ts';
 import { chat } from './chat.ts';
 import { completions } from './completions.ts';
-import { health, isSleeping, load, metrics, showVersion, sleep, wakeUp } from './control.ts';
+import { collectiveRpc, health, isSleeping, load, metrics, showVersion, sleep, wakeUp } from './control.ts';
 import { embeddings } from './embeddings.ts';
 import { listModels, loadAdapter, tokenizeText, unloadAdapter } from './models.ts';
 
@@ -25,6 +25,7 @@ export const routes: Readonly<Record<string, Readonly<Record<string, Route>>>> =
   '/v1/unload_lora_adapter': { POST: unloadAdapter },
   '/sleep': { POST: sleep },
   '/wake_up': { POST: wakeUp },
+  '/collective_rpc': { POST: collectiveRpc },
   '/is_sleeping': { GET: isSleeping },
   '/sim/faults': { GET: listFaults, POST: addFault, DELETE: clearFaults },
   '/sim/stats': { GET: showStats, DELETE: resetStats },
