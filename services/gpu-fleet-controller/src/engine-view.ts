@@ -7,6 +7,8 @@ export interface ServedModel {
   name: string;
   /** chat, embeddings; empty when the engine does not tell. */
   capabilities: string[];
+  /** Where a LoRA adapter was loaded from, as vLLM tells it. Absent: it is a model of its own. */
+  adapterPath?: string;
 }
 
 export interface EngineLoad {

@@ -14,6 +14,36 @@ describe('the load of an engine', () => {
     });
   });
 
+  it('adds up the cores of one server, and counts what they read and wrote', () => {
+    const core = (engine: number, running: number, tokens: number, cache: number) =>
+      `vllm:num_requests_running{model_name="m {1}",engine="${engine}"} ${running}\n` +
+      `vllm:prompt_tokens_total{engine="${engine}"} ${tokens}\n` +
+      `vllm:prompt_tokens_by_source_total{engine="${engine}"} 7\n` +
+      `vllm:generation_tokens_total{engine="${engine}"} 1.5e+03\n` +
+      `vllm:kv_cache_usage_perc{engine="${engine}"} ${cache}\n`;
+    const { load, promptTokens, generatedTokens } = readEngineMetrics(core(0, 2, 40, 0.5) + core(1, 3, 2, 0.25));
+    expect({ load, promptTokens, generatedTokens }).toEqual({
+      load: { running: 5, waiting: 0, kvCacheUsage: 0.5 },
+      ...{ promptTokens: 42, generatedTokens: 3_000 },
+    });
+  });
+
+  it.each([
+    ['awake', 0, false],
+    ['weights_offloaded', 1, true],
+    ['discard_all', 2, true],
+  ])('tells how deep it sleeps: %s', (held, sleepLevel, asleep) => {
+    const states = ['awake', 'weights_offloaded', 'discard_all'];
+    const text = states.map((state) => `vllm:engine_sleep_state{sleep_state="${state}"} ${state === held ? 1 : 0}\n`);
+    expect(readEngineMetrics(busy + text.join(''))).toMatchObject({ sleepLevel, asleep });
+  });
+
+  it('takes half a line or one that is no sample for nothing', () => {
+    const text =
+      'vllm:num_requests_running\nvllm:num_requests_waiting{engine="0"\nvllm:kv_cache_usage_perc{} NaN\nvllm:';
+    expect(readEngineMetrics(text)).toMatchObject({ load: undefined, sleepLevel: undefined, promptTokens: undefined });
+  });
+
   it('says nothing of adapters where the engine does not', () => {
     expect(readEngineMetrics(busy).load).toEqual({ running: 3, waiting: 1, kvCacheUsage: 0 });
   });

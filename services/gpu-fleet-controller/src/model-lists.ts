@@ -9,6 +9,8 @@ const openaiList = z.object({
     z.looseObject({
       id: z.string(),
       capabilities: z.array(z.string()).optional().catch(undefined),
+      root: z.string().nullish().catch(undefined),
+      parent: z.string().nullish().catch(undefined),
       architecture: z
         .looseObject({ output_modalities: z.array(z.string()).optional() })
         .optional()
@@ -20,9 +22,10 @@ const openaiList = z.object({
 /** OpenAI's `/v1/models`, with what vLLM-like servers and OpenRouter add. Undefined: not such a list. */
 export function readOpenaiModels(value: unknown): ServedModel[] | undefined {
   const list = openaiList.safeParse(value);
-  return list.data?.data.slice(0, maxModels).map(({ id, capabilities, architecture }) => ({
+  return list.data?.data.slice(0, maxModels).map(({ id, capabilities, architecture, root, parent }) => ({
     name: id,
     capabilities: capabilities ?? (architecture?.output_modalities?.includes('text') ? ['chat'] : guess(id)),
+    ...(parent && { adapterPath: root ?? '' }),
   }));
 }
 
