@@ -1,4 +1,5 @@
 import type { EngineLoad } from '../engine-view.ts';
+import type { Trip } from '../rollout/rollout-plan.ts';
 import type { Model } from './model.ts';
 
 /** One workload of a Model: the replicas of one version on one profile's hardware. */
@@ -85,4 +86,6 @@ export interface World {
   readonly replicas: readonly Replica[];
   readonly demand: Demand;
   readonly badNodes: readonly BadNode[];
+  /** What the breaker said of this moment, before scaling and rollout are asked. Absent: it was not asked. */
+  readonly trips?: readonly Trip[];
 }
