@@ -20,6 +20,8 @@ const atOnce = 2;
 /** Deadlines when the caller names none: of what only reads or renders, and of what changes a cluster. */
 const readTimeoutMs = 30_000;
 const changeTimeoutMs = 300_000;
+/** The Kubernetes that charts are rendered for when nobody says: a helm that was not built by its project takes 1.20. */
+const kubernetesVersion = '1.34.0';
 
 export interface HelmOptions {
   /** Absent: FLOTILLA_HELM, the tools folder, the PATH. */
@@ -40,17 +42,17 @@ export function createHelm({ binary = findHelm(), kubeconfig, env = {} }: HelmOp
 
   return {
     async template({ release, namespace, chart, values }, call = {}) {
-      const { kubeVersion, apiVersions = [] } = call;
+      const { kubeVersion = kubernetesVersion, apiVersions = [] } = call;
       const flags = [
         ...['--namespace', namespace],
-        ...(kubeVersion === undefined ? [] : ['--kube-version', kubeVersion]),
+        ...['--kube-version', kubeVersion],
         ...apiVersions.flatMap((version) => ['--api-versions', version]),
       ];
       const { stdout } = await done(['template', ...flags], [release, chart], call, values);
       return parseManifests(stdout);
     },
     async lint(chart, values, call = {}) {
-      const outcome = await command(['lint'], [chart], call, values);
+      const outcome = await command(['lint', '--kube-version', kubernetesVersion], [chart], call, values);
       const said = `${outcome.stdout}\n${outcome.stderr.join('\n')}`.split('\n');
       const messages = said.filter((line) => /^\[(INFO|WARNING|ERROR)\] /.test(line));
       if (outcome.code !== 0 && messages.length === 0) throw failureOf(outcome.stderr);
