@@ -14,6 +14,9 @@ start: build ## Run everything in one process on http://127.0.0.1:8080
 mesh: build tools ## Run the seven services as processes with real Redis, NATS and Postgres on this machine
 	@exec node --enable-source-maps tools/mesh/dist/main.js
 
+cluster: build tools ## Run a Kubernetes on this machine, whose pods are processes, until Ctrl-C
+	@exec node --enable-source-maps tools/local-cluster/dist/main.js
+
 test: node_modules/.install tools ## Install what the tests need and run them all
 	@node scripts/test.mjs
 
@@ -48,4 +51,4 @@ node_modules/.install: package-lock.json
 	@npm install --no-save --loglevel=error --no-progress
 	@touch $@
 
-.PHONY: help start mesh test bench build tools doctor lint format docs clean
+.PHONY: help start mesh cluster test bench build tools doctor lint format docs clean

@@ -1,10 +1,13 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { accessByToken, connectKubeApi, type KubeApi, type Resource } from '@flotilla/kubernetes';
+import { findTool } from '@flotilla/testkit';
+import { agentResources, startAgent, type AgentOptions } from './agent/index.ts';
 import { startControlPlane, type ControlPlane } from './control-plane/control-plane.ts';
 import { claimAddressSpace } from './network/address-space.ts';
-import { startNetwork, type Network } from './network/network.ts';
+import { clusterDnsEnvironment } from './network/cluster-dns-environment.ts';
+import { startNetwork } from './network/network.ts';
 import { defaultPools, type NodePool } from './nodes/node-pool.ts';
 import { startNodes } from './nodes/nodes.ts';
 
@@ -13,8 +16,8 @@ export interface LocalClusterOptions {
   pods?: 'processes' | 'fake' | 'untouched';
   /** Absent: two zones with GPUs, see `defaultPools`. */
   nodes?: readonly NodePool[];
-  /** Where everything lies; made anew and removed with `stop`. Absent: a temporary folder. */
-  stateDir?: string;
+  /** Of the agent that makes pods processes: images beside or instead of its own, how crashes are paced. */
+  agent?: Pick<AgentOptions, 'images' | 'backOff' | 'clock'>;
   /** On 127.0.0.1. Absent: a free one. */
   ingressPort?: number;
   /** Kinds that `api` creates and applies beside those it knows. */
@@ -33,7 +36,10 @@ export interface LocalCluster {
   readonly ingressUrl: string;
   /** UDP and TCP on 127.0.0.1. */
   readonly dnsPort: number;
+  /** A temporary folder with the logs of all parts and pods; gone with `stop`. */
   readonly stateDir: string;
+  /** What a container writes. Undefined where pods are not processes. */
+  logFile(namespace: string, pod: string, container: string): string | undefined;
   /** As after a crash of the API server: watches break and have to list anew. */
   restartApiServer(): Promise<void>;
   /** Ends everything and removes what it left on disk. Idempotent. */
@@ -46,12 +52,30 @@ export interface LocalCluster {
  */
 export async function startLocalCluster(options: LocalClusterOptions = {}): Promise<LocalCluster> {
   const { progress = () => undefined, pods = 'processes', nodes: pools = defaultPools } = options;
+  requireTools();
   const cleanups: (() => Promise<unknown> | void)[] = [];
   const stop = async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
   };
+  const startPods = async (
+    controlPlane: ControlPlane,
+    within: { stateDir: string; podNetwork: string; dnsPort: number },
+  ) => {
+    const { apiUrl: url, caFile } = controlPlane;
+    const { dnsPort, podNetwork } = within;
+    const api = await connect(controlPlane, 'agent', agentResources);
+    cleanups.push(() => api.close());
+    const agent = await startAgent({
+      ...options.agent,
+      ...{ api, podNetwork, stateDir: path.join(within.stateDir, 'agent') },
+      cluster: { url, ca: readFileSync(caFile, 'utf8'), token: controlPlane.token('agent') },
+      environment: ({ metadata }) => clusterDnsEnvironment(dnsPort, metadata.namespace!),
+    });
+    cleanups.push(() => agent.stop());
+    return agent;
+  };
   try {
-    const stateDir = emptyFolder(options.stateDir);
+    const stateDir = temporaryFolder();
     cleanups.push(() => rmSync(stateDir, { recursive: true, force: true, maxRetries: 3 }));
     const addresses = await claimAddressSpace();
     cleanups.push(() => addresses.release());
@@ -70,13 +94,18 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
     });
     cleanups.push(() => nodes.stop());
 
-    const network: Network = await startNetwork({
+    const network = await startNetwork({
       api,
       apiServer: { address: '127.0.0.1', port: controlPlane.apiPort },
       ingressPort: options.ingressPort,
       onProblem: progress,
     });
     cleanups.push(() => network.stop());
+
+    const agent =
+      pods === 'processes'
+        ? await startPods(controlPlane, { stateDir, podNetwork: addresses.pods, dnsPort: network.dnsPort })
+        : undefined;
     return {
       kubeconfig: controlPlane.kubeconfig('admin'),
       apiUrl: controlPlane.apiUrl,
@@ -84,6 +113,7 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
       ingressUrl: network.ingressUrl,
       dnsPort: network.dnsPort,
       stateDir,
+      logFile: (namespace, pod, container) => agent?.logFile(namespace, pod, container),
       restartApiServer: () => controlPlane.restartApiServer(),
       stop,
     };
@@ -93,11 +123,18 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
   }
 }
 
-function emptyFolder(wanted: string | undefined): string {
-  if (wanted === undefined) return mkdtempSync(path.join(tmpdir(), 'flotilla-cluster-'));
-  rmSync(wanted, { recursive: true, force: true });
-  mkdirSync(wanted, { recursive: true, mode: 0o700 });
-  return wanted;
+const needed = ['etcd', 'control-plane', 'kwok'] as const;
+
+function requireTools(): void {
+  const missing = needed.filter((tool) => findTool(tool) === undefined);
+  if (missing.length > 0) throw new Error(`a local cluster needs ${missing.join(', ')}: run make tools`);
+}
+
+/** Others may pass through it, not look into it: PostgreSQL runs as a user of its own. Credentials lie in a closed folder. */
+function temporaryFolder(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'flotilla-cluster-'));
+  chmodSync(folder, 0o711);
+  return folder;
 }
 
 function connect(
