@@ -13,8 +13,8 @@ import { known } from './resources.ts';
 /** Characters of one object in a watch: etcd keeps none above 1.5 MB. */
 const mostOfAnEvent = 16 * 1024 * 1024;
 
-/** A watch ends by itself after this long to twice this long, by chance, as client-go's do: so not all come back at once. */
-const watchSeconds = 300;
+/** A watch ends by itself after this long to twice this long, by chance, so not all come back at once. */
+const watchSeconds = 150;
 
 export interface KubeApiOptions {
   /** Absent: as `findAccess` finds it. */

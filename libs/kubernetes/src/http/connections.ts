@@ -10,8 +10,8 @@ const limits = {
   calls: 16,
   /** Watches beside each other. */
   watches: 256,
-  /** The API tells something about each minute: a connection silent for longer is dead. */
-  silenceMs: 150_000,
+  /** Longer than any watch is asked to last. A quiet resource tells nothing for minutes: TCP's keep-alive finds dead peers sooner. */
+  silenceMs: 330_000,
   /** Bytes of one answer. */
   answer: 256 * 1024 * 1024,
   /** How long credentials are taken as they were read, as client-go does. */
