@@ -25,6 +25,11 @@ export class Engine {
     this.clock = clock;
     this.faults = new Faults(options.seed);
     this.models = new ModelRegistry(options.model, options.embeddingModel);
+    for (const adapter of options.loraModules.split(',').filter(Boolean)) {
+      const [name, ...path] = adapter.split('=');
+      if (!name || path.length === 0) throw new Error(`lora-modules: "${adapter}" is not name=path`);
+      this.models.loadAdapter(name, path.join('='));
+    }
     this.scheduler = new Scheduler(options, this.metrics, clock);
   }
 

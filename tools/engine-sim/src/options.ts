@@ -29,6 +29,7 @@ export const optionsSchema = z.object({
   decodeSlowdown: rate(0.002).describe('How much each further sequence in the batch slows decoding, as a fraction.'),
   answerTokens: count(0).describe('Length of every answer in tokens, for benchmarks. 0: as long as the answer is.'),
   maxLoras: z.coerce.number().int().positive().default(4).describe('LoRA adapters that may run in one batch.'),
+  loraModules: z.string().default('').describe('LoRA adapters loaded at the start: name=path, separated by commas.'),
   startupMs: count(0).describe('Milliseconds before it listens, as if weights were loading.'),
   wakeMs: count(0).describe('Milliseconds /wake_up takes.'),
   shutdownTimeoutMs: count(0).describe('Milliseconds SIGTERM waits for requests under way. 0: aborts them.'),

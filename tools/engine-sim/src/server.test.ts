@@ -207,6 +207,13 @@ describe('other routes', () => {
     expect((await post('/v1/unload_lora_adapter', { lora_name: 'sql' })).status).toBe(404);
   });
 
+  it('have the LoRA adapters they were started with, or do not start', async () => {
+    await start({ loraModules: 'sql=/adapters/sql,law=/adapters/law' });
+    const { data } = (await (await fetch(`${sim.url}/v1/models`)).json()) as { data: { id: string; root: string }[] };
+    expect(data.filter(({ root }) => root.startsWith('/adapters')).map(({ id }) => id)).toEqual(['sql', 'law']);
+    await expect(startEngineSim({ loraModules: 'sql' })).rejects.toThrow('"sql" is not name=path');
+  });
+
   it('sleep and wake', async () => {
     await start();
     await post('/sleep?level=1', '');
