@@ -1,6 +1,8 @@
 # One image for every service; the chart chooses with SERVICE (gateway, rag, … or standalone).
 #   docker build -t flotilla .
 #   docker run -p 8080:8080 -e FLOTILLA_HOST=0.0.0.0 flotilla
+FROM alpine/helm:3.22.0 AS helm
+
 FROM node:24-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc nx.json tsconfig.base.json ./
@@ -19,6 +21,9 @@ FROM node:24-slim
 ENV NODE_ENV=production SERVICE=standalone FLOTILLA_DATA_DIR=/data
 WORKDIR /app
 COPY --from=build --chown=root:root /app /app
+# What the fleet controller renders engines from, and with.
+COPY charts/vllm-engine charts/vllm-engine
+COPY --from=helm /usr/bin/helm /usr/local/bin/helm
 RUN mkdir /data && chown node:node /data
 USER node
 VOLUME /data
