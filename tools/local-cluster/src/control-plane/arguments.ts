@@ -44,6 +44,8 @@ export function apiServerArguments(ports: Ports, credentials: Credentials, servi
     `--service-cluster-ip-range=${serviceNetwork}`,
     '--endpoint-reconciler-type=none',
     '--disable-admission-plugins=ServiceAccount',
+    // As everywhere: pod security decides, not this.
+    '--allow-privileged=true',
     '--kubelet-preferred-address-types=InternalIP',
     '--profiling=false',
   ];
