@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { until } from '@flotilla/testkit';
+import { until, readEvents } from '@flotilla/testkit';
 import { devKey, shapes, Shape } from './shape.ts';
-import { readEvents } from './sse.ts';
 
 const messages = [{ role: 'user', content: 'Tell me a long story about a fleet.' }];
 

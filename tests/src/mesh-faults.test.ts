@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { services } from '@flotilla/mesh';
-import { until } from '@flotilla/testkit';
+import { until, readEvents } from '@flotilla/testkit';
 import { Shape } from './shape.ts';
-import { readEvents } from './sse.ts';
 
 const messages = [{ role: 'user', content: 'Tell me about the fleet.' }];
 

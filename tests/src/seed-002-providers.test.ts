@@ -1,10 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { until } from '@flotilla/testkit';
+import { until, readEvents } from '@flotilla/testkit';
 import { stringify } from 'yaml';
 import { startNamedEngine, type NamedEngine } from './named-engine.fixture.ts';
 import { shapes, Shape } from './shape.ts';
-import { readEvents } from './sse.ts';
 
 const names = ['openrouter', 'runpod', 'ollama'] as const;
 type Name = (typeof names)[number];

@@ -2,10 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { freePort, until } from '@flotilla/testkit';
+import { freePort, until, readEvents } from '@flotilla/testkit';
 import { stringify } from 'yaml';
 import { Shape } from './shape.ts';
-import { readEvents } from './sse.ts';
 
 const simulator = path.resolve(import.meta.dirname, '../../tools/engine-sim/dist/main.js');
 const messages = [{ role: 'user', content: 'Say hello to the fleet.' }];

@@ -143,7 +143,7 @@ let setpriv: string | undefined;
  * On Linux the kernel ends the process when this one dies in whatever way, also by SIGKILL, where no exit hook runs.
  * setpriv replaces itself by the command, so the process id is the command's.
  */
-function diesWithParent(command: string[]): string[] {
+export function diesWithParent(command: string[]): string[] {
   if (process.platform !== 'linux') return command;
   setpriv ??= ['/usr/bin/setpriv', '/bin/setpriv'].find((file) => existsSync(file)) ?? '';
   return setpriv === '' ? command : [setpriv, '--pdeathsig', 'KILL', '--', ...command];
