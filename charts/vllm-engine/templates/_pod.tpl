@@ -34,6 +34,8 @@ spec:
     - topologyKey: topology.kubernetes.io/zone
       maxSkew: 1
       whenUnsatisfiable: ScheduleAnyway
+      # Each version by itself: while one replaces the other, the old one's pods do not count.
+      matchLabelKeys: [pod-template-hash]
       labelSelector:
         matchLabels:
           {{- include "vllm-engine.workloadSelector" $root | nindent 10 }}
