@@ -7,3 +7,4 @@ export * from './kube-error.ts';
 export * from './object.ts';
 export * from './resource-path.ts';
 export * from './resources.ts';
+export * from './leader/leader-election.ts';
