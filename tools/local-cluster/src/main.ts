@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { readEnvironment, runProcess } from '@flotilla/kernel';
+import { takesConnections } from '@flotilla/testkit';
 import { z } from 'zod';
 import { nextSteps, writeCommands } from './command-line.ts';
 import { startLocalCluster, type LocalCluster } from './local-cluster.ts';
@@ -23,6 +24,9 @@ let starting: Promise<LocalCluster> | undefined;
 let up = false;
 await runProcess({
   async start() {
+    if (ingressPort !== 0 && (await takesConnections(ingressPort))) {
+      throw new Error(`port ${ingressPort} is in use (by a Flotilla that runs already?): set FLOTILLA_PORT to another`);
+    }
     writeCommands(commands);
     starting = startLocalCluster({ ingressPort, progress: (line) => console.log(`${line} …`) });
     console.log(nextSteps(await starting, commands));
