@@ -3,10 +3,14 @@ import { logger } from '@flotilla/telemetry';
 
 const log = logger('fleet');
 
-/** Changes of load are told at most this often, milliseconds. */
-const loadIntervalMs = 1_000;
-/** Without any change all is told this often, so that a lost event heals. Milliseconds. */
-const heartbeatMs = 10_000;
+export interface Pace {
+  /** Changes of load are told at most this often, milliseconds. */
+  readonly loadIntervalMs: number;
+  /** Without any change all is told this often, so that a lost event heals. Milliseconds. */
+  readonly heartbeatMs: number;
+}
+
+const defaultPace: Pace = { loadIntervalMs: 1_000, heartbeatMs: 10_000 };
 
 /** Decides when the engines are told about: changes of state at once, those of one turn together; load now and then. */
 export class Announcer {
@@ -18,6 +22,7 @@ export class Announcer {
   constructor(
     private readonly tell: () => Promise<void>,
     private readonly clock: Clock,
+    private readonly pace: Pace = defaultPace,
   ) {}
 
   start(): void {
@@ -32,7 +37,7 @@ export class Announcer {
 
   changed(what: 'state' | 'load'): void {
     if (!this.open) return;
-    const wait = what === 'state' ? 0 : Math.max(0, this.toldAt + loadIntervalMs - this.clock.monotonic());
+    const wait = what === 'state' ? 0 : Math.max(0, this.toldAt + this.pace.loadIntervalMs - this.clock.monotonic());
     if (this.clock.monotonic() + wait < this.dueAt) this.schedule(wait);
   }
 
@@ -45,6 +50,6 @@ export class Announcer {
   private flush(): void {
     this.toldAt = this.clock.monotonic();
     this.tell().catch((error: unknown) => log.warn('the state of the engines could not be told', { error }));
-    if (this.open) this.schedule(heartbeatMs);
+    if (this.open) this.schedule(this.pace.heartbeatMs);
   }
 }

@@ -24,6 +24,19 @@ export function engineMessage(engine: EngineView): fleet.Engine {
   };
 }
 
+/** An engine as another controller told of it. */
+export function engineViewOf(engine: fleet.Engine): EngineView {
+  const { id, provider, baseUrl, reason, since, managed, load, onDemand, group, models, activatable } = engine;
+  const state = (Object.keys(states) as EngineState[]).find((name) => states[name] === engine.state) ?? 'unhealthy';
+  return {
+    ...{ id, provider, baseUrl, reason, since, managed, load, onDemand, models, activatable, state },
+    kind: engine.kind as EngineView['kind'],
+    ...(group && { group }),
+    ...(engine.scope && { scope: engine.scope }),
+    ...(engine.zone && { zone: engine.zone }),
+  };
+}
+
 export function autostartMessage({
   enabled,
   services,

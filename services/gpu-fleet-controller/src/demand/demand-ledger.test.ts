@@ -67,7 +67,8 @@ describe('what routers want of a model', () => {
   it('keeps how requests went by version, with the last 512 times', () => {
     const { demand, hear } = opened();
     const ttftMs = Array.from({ length: 64 }, (_, index) => index);
-    for (let i = 0; i < 10; i += 1) hear('a', 'llama', { engines: [{ engineId: 'ns/old', answered: 64, failed: 1, ttftMs }] });
+    for (let i = 0; i < 10; i += 1)
+      hear('a', 'llama', { engines: [{ engineId: 'ns/old', answered: 64, failed: 1, ttftMs }] });
     hear('a', 'llama', { engines: [{ engineId: 'ns/new', answered: 1, failed: 2, ttftMs: [7] }] });
     const { outcomes } = demand.demand();
     expect(outcomes.get('r1')).toMatchObject({ answered: 640, failed: 10 });

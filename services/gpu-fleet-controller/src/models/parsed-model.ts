@@ -30,7 +30,9 @@ function nonsense({ source, profiles, scaling, adapters }: Model['spec']): strin
   const { minReplicas, maxReplicas } = scaling;
   return [
     ...(sources === 1 ? [] : [`spec.source: name exactly one of hub, pvc, s3 and image, not ${sources}`]),
-    ...(minReplicas > maxReplicas ? [`spec.scaling: minReplicas ${minReplicas} is above maxReplicas ${maxReplicas}`] : []),
+    ...(minReplicas > maxReplicas
+      ? [`spec.scaling: minReplicas ${minReplicas} is above maxReplicas ${maxReplicas}`]
+      : []),
     ...twice('profiles', profiles),
     ...twice('adapters', adapters),
   ];

@@ -1,0 +1,50 @@
+import type { KubeObject } from '@flotilla/kubernetes';
+import type { Model, ModelStatus } from '../models/model.ts';
+import type { Judged } from './status-of.ts';
+
+/** Events of the cluster, as `kubectl describe` shows them; never throws. */
+export interface Recorder {
+  record(object: KubeObject, event: { type: 'Normal' | 'Warning'; reason: string; message: string }): void;
+}
+
+/** Tells what became of a Model, each thing once. */
+export class Reports {
+  private last: { phase: string; desired: number; rollout: string; trouble: string } | undefined;
+
+  constructor(private readonly recorder: Recorder) {}
+
+  tell({ world, scaling, plan, trips, problem }: Judged, status: ModelStatus): void {
+    const { model } = world;
+    const before = this.last ?? {
+      phase: model.status?.phase ?? '',
+      desired: model.status?.desiredReplicas ?? 0,
+      rollout: 'Steady',
+      trouble: '',
+    };
+    const phase = status.phase ?? '';
+    const trouble = problem ?? (trips[0] && { reason: trips[0].kind, message: trips[0].message });
+    const rollout = plan.failedRevision ?? plan.phase;
+    this.last = { phase, desired: scaling.desired, rollout, trouble: trouble?.message ?? '' };
+    if (scaling.desired !== before.desired) {
+      this.normal(model, 'Scaled', `from ${before.desired} to ${scaling.desired} replicas: ${scaling.reason}`);
+    }
+    if (rollout !== before.rollout) {
+      const back = plan.phase === 'RollingBack' || plan.failedRevision !== undefined;
+      this.recorder.record(model, { type: back ? 'Warning' : 'Normal', reason: plan.phase, message: plan.message });
+    }
+    if (trouble && trouble.message !== before.trouble) {
+      this.recorder.record(model, { type: 'Warning', reason: trouble.reason, message: trouble.message });
+    }
+    if (phase !== before.phase) this.normal(model, 'Phase', `from ${before.phase || 'nothing'} to ${phase}`);
+  }
+
+  retiring(model: Model): void {
+    if (this.last?.phase === 'Deleting') return;
+    this.last = { phase: 'Deleting', desired: 0, rollout: '', trouble: '' };
+    this.normal(model, 'Draining', 'its engines finish what they have before they go');
+  }
+
+  private normal(model: Model, reason: string, message: string): void {
+    this.recorder.record(model, { type: 'Normal', reason, message });
+  }
+}
