@@ -182,7 +182,8 @@ class ModelReplicas implements Replicas {
       for (let rounds = 0; this.stepAgain && rounds < 8; rounds += 1) {
         this.stepAgain = false;
         this.sleeper.step(this.pods.values());
-        this.lora.step(this.ready());
+        // What has not been asked yet may have what is missing.
+        if (this.known()) this.lora.step(this.ready());
         this.activations.step();
       }
     } finally {

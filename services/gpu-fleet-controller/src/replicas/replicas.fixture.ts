@@ -53,6 +53,8 @@ export class FakeVllm {
   maxAdapters = 4;
   /** What an order fails with. */
   refuses: Partial<Record<'sleep' | 'wake' | 'load', Error>> = {};
+  /** What an order waits for. */
+  gate: Promise<void> | undefined;
   orders: string[] = [];
   looks = 0;
 
@@ -89,17 +91,18 @@ export class FakeFleet implements VllmControl {
   }
 
   async sleep(address: string, level: 1 | 2): Promise<void> {
-    const engine = this.ordered(address, `sleep ${level}`, 'sleep');
+    const engine = await this.ordered(address, `sleep ${level}`, 'sleep');
     engine.sleepLevel = level;
   }
 
   async wake(address: string, level: 1 | 2): Promise<void> {
-    const engine = this.ordered(address, `wake ${level}`, 'wake');
+    const engine = await this.ordered(address, `wake ${level}`, 'wake');
     engine.sleepLevel = 0;
   }
 
   async loadAdapter(address: string, { name, path }: { name: string; path: string }): Promise<void> {
-    this.ordered(address, `load ${name}`, 'load').adapters.set(name, path);
+    const engine = await this.ordered(address, `load ${name}`, 'load');
+    engine.adapters.set(name, path);
   }
 
   async unloadAdapter(address: string, name: string): Promise<void> {
@@ -110,9 +113,10 @@ export class FakeFleet implements VllmControl {
 
   async close(): Promise<void> {}
 
-  private ordered(address: string, order: string, kind: 'sleep' | 'wake' | 'load'): FakeVllm {
+  private async ordered(address: string, order: string, kind: 'sleep' | 'wake' | 'load'): Promise<FakeVllm> {
     const engine = this.of(address);
     engine.orders.push(order);
+    await engine.gate;
     if (engine.refuses[kind]) throw engine.refuses[kind];
     return engine;
   }
