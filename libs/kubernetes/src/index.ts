@@ -8,3 +8,5 @@ export * from './object.ts';
 export * from './resource-path.ts';
 export * from './resources.ts';
 export * from './leader/leader-election.ts';
+export * from './event-recorder.ts';
+export * from './work-queue.ts';
