@@ -3,11 +3,6 @@
 #   docker run -p 8080:8080 -e FLOTILLA_HOST=0.0.0.0 flotilla
 FROM alpine/helm:3.22.0 AS helm
 
-
-# The fleet controller renders engines with it.
-FROM golang:1.26 AS helm
-RUN CGO_ENABLED=0 GOBIN=/out go install -trimpath -ldflags '-s -w' helm.sh/helm/v3/cmd/helm@v3.22.0
-
 FROM node:24-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc nx.json tsconfig.base.json ./
@@ -26,8 +21,6 @@ FROM node:24-slim
 ENV NODE_ENV=production SERVICE=standalone FLOTILLA_DATA_DIR=/data
 WORKDIR /app
 COPY --from=build --chown=root:root /app /app
-COPY --from=helm /out/helm /usr/local/bin/helm
-COPY charts/vllm-engine charts/vllm-engine
 # What the fleet controller renders engines from, and with.
 COPY charts/vllm-engine charts/vllm-engine
 COPY --from=helm /usr/bin/helm /usr/local/bin/helm
