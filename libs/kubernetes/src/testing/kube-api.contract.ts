@@ -45,7 +45,8 @@ function failsAs(kind: KubeErrorKind, call: Promise<unknown>): Promise<void> {
 async function changes<T extends KubeObject>(events: AsyncIterable<WatchEvent<T>>, count: number): Promise<string[]> {
   const seen: string[] = [];
   for await (const event of events) {
-    if (event.type !== 'bookmark') seen.push(`${event.type} ${event.object.metadata.name}`);
+    if (event.type === 'bookmark') continue;
+    seen.push(`${event.type} ${event.object.metadata.name}`);
     if (seen.length === count) break;
   }
   return seen;
@@ -239,6 +240,20 @@ export const kubeApiContract: readonly ContractCase[] = [
       assert.ok((await api.get(configMaps, at))?.metadata.deletionTimestamp);
       await api.patch(configMaps, at, { metadata: { finalizers: null } });
       assert.equal(await api.get(configMaps, at), undefined);
+    },
+  },
+  {
+    name: 'removes what an object owned after it went',
+    async run(api, namespace) {
+      const owner = await api.create(map(namespace, 'owner'));
+      const owners = [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid: owner.metadata.uid! }];
+      await api.create(map(namespace, 'owned', {}, { ownerReferences: owners }));
+      const { resourceVersion } = await api.list(configMaps, { namespace });
+      const fieldSelector = 'metadata.name=owned';
+      const signal = AbortSignal.timeout(waitMs);
+      const gone = changes(api.watch(configMaps, { namespace, fieldSelector }, resourceVersion, signal), 1);
+      await api.delete(configMaps, { namespace, name: 'owner' });
+      assert.deepEqual(await gone, ['deleted owned']);
     },
   },
   {
