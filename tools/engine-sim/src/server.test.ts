@@ -214,6 +214,14 @@ describe('other routes', () => {
     await expect(startEngineSim({ loraModules: 'sql' })).rejects.toThrow('"sql" is not name=path');
   });
 
+  it('end once what is under way is done, though clients keep their connections', async () => {
+    await start({ decodeTokensPerSecond: 200 });
+    const answer = post('/v1/completions', { prompt: 'hi', max_tokens: 40, ignore_eos: true });
+    await until(() => sim.stats().running === 1);
+    await sim.stop(120_000);
+    expect((await answer).status).toBe(200);
+  });
+
   it('sleep and wake', async () => {
     await start();
     await post('/sleep?level=1', '');

@@ -25,6 +25,8 @@ export async function startEngineSim(given: Partial<SimOptions> = {}, clock: Clo
   const engine = new Engine(options, clock);
   if (options.startupMs > 0) await new Promise<void>((resolve) => clock.after(options.startupMs, resolve));
   const server = createServer({ keepAliveTimeout: 75_000 }, (request, response) => {
+    // Once it stops, a client that keeps its connection for later holds nothing up.
+    response.once('finish', () => server.listening || setImmediate(() => server.closeIdleConnections()));
     void serve(engine, new Exchange(request, response));
   });
   await new Promise<void>((resolve, reject) => {
