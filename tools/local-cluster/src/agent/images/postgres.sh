@@ -20,4 +20,4 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   trap - EXIT
 fi
 [ "$1" = postgres ] && shift
-exec postgres -D "$PGDATA" -c listen_addresses="$PGHOST" -c unix_socket_directories= -c fsync=off "$@"
+exec postgres -D "$PGDATA" -c fsync=off "$@" -c listen_addresses="$PGHOST" -c unix_socket_directories=
