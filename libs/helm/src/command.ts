@@ -2,8 +2,6 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { HelmError } from './helm.ts';
 
-/** Between SIGTERM, at which helm marks the release as failed, and SIGKILL. */
-const killAfterMs = 10_000;
 /** What a command may write to standard output: manifests of a big chart are a few hundred KiB. */
 const outputLimit = 32 * 1024 * 1024;
 /** Lines of standard error that are kept. */
@@ -17,6 +15,8 @@ export interface Command {
   readonly env: NodeJS.ProcessEnv;
   /** Ends the command; its reason is a HelmError or what the caller aborted with. */
   readonly signal: AbortSignal;
+  /** Milliseconds between SIGTERM, at which helm marks the release as failed, and SIGKILL. */
+  readonly killAfterMs?: number;
   onLine?(line: string): void;
 }
 
@@ -28,7 +28,7 @@ export interface Outcome {
 }
 
 /** Runs a program without a shell. Resolves when it ended by itself, whatever its code; the process is gone when this settles. */
-export async function run({ binary, args, env, signal, onLine }: Command): Promise<Outcome> {
+export async function run({ binary, args, env, signal, onLine, killAfterMs = 10_000 }: Command): Promise<Outcome> {
   signal.throwIfAborted();
   const child = spawn(binary, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const stdout: Buffer[] = [];

@@ -103,6 +103,11 @@ describe('the helm command', () => {
     await expect(helmThat(line).status(spec)).rejects.toMatchObject({ kind: 'failed' });
   });
 
+  it('has the deadline that its caller names, for a look as well', async () => {
+    const look = helmThat('exec sleep 60').status(spec, { timeoutMs: 200 });
+    await expect(look).rejects.toMatchObject({ kind: 'timeout' });
+  });
+
   it('knows no status of a release that is not there', async () => {
     expect(await helmThat('echo "Error: release: not found" >&2', 'exit 1').status(spec)).toBeUndefined();
   });

@@ -67,7 +67,7 @@ export function createHelm({ binary = findHelm(), kubeconfig, env = {} }: HelmOp
         [release, ...(revision === undefined ? [] : [String(revision)])],
         changing(options),
       );
-      return (await status({ release, namespace }, options)) ?? gone(release);
+      return (await status({ release, namespace }, options.signal && { signal: options.signal })) ?? gone(release);
     },
     async uninstall({ release, namespace }, options = {}) {
       await done(
@@ -85,9 +85,8 @@ export function createHelm({ binary = findHelm(), kubeconfig, env = {} }: HelmOp
 
   async function status(
     { release, namespace }: { release: string; namespace: string },
-    { signal, onLine }: HelmCall = {},
+    call: HelmCall = {},
   ): Promise<ReleaseStatus | undefined> {
-    const call = { ...(signal && { signal }), ...(onLine && { onLine }) };
     const outcome = await command(['status', ...inNamespace(namespace), '--output', 'json'], [release], call);
     if (outcome.code === 0) return parseStatus(outcome.stdout);
     const failure = failureOf(outcome.stderr);
