@@ -1,6 +1,7 @@
 import { envFlag } from '@flotilla/kernel';
 import { z } from 'zod';
 import { autostartMap } from './activation/autostart-map.ts';
+import { kubernetesSettings } from './kubernetes-settings.ts';
 import { replicaSettings } from './replicas/settings.ts';
 
 const ms = (fallback: number) => z.coerce.number().int().positive().default(fallback);
@@ -74,6 +75,7 @@ export const fleetConfigSchema = z.object({
     .describe('tokens of prompt and answer; absent: what the model can'),
   ...replicaSettings,
   ollamaBaseUrl: z.url().default('http://127.0.0.1:11434').describe('where the Ollama of the map is'),
+  ...kubernetesSettings,
 });
 
 export type FleetConfig = z.infer<typeof fleetConfigSchema>;

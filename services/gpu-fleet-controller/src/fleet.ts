@@ -22,8 +22,10 @@ import { discoverProviders } from './discovery.ts';
 import type { EngineView } from './engine-view.ts';
 import { Engine, type EnginePorts } from './engine.ts';
 import { enginesByState } from './fleet.metrics.ts';
+import type { ClusterEngines } from './kubernetes-fleet.ts';
 import { LogFile } from './log-file.ts';
 import { endStrays } from './managed-process.ts';
+import { fleetProvider } from './models/names.ts';
 import type { HttpProbe } from './probe.http.ts';
 import type { ProcessHost } from './process-host.ts';
 import { ProcessRecords } from './process-records.ts';
@@ -41,6 +43,8 @@ export interface FleetPorts {
   ollama: OllamaControl;
   processes: ProcessHost;
   publish(engines: readonly EngineView[]): Promise<void>;
+  /** The engines of a Kubernetes cluster beside those of this machine. Absent: there are none. */
+  cluster?: ClusterEngines;
 }
 
 interface Held {
@@ -49,7 +53,10 @@ interface Held {
   readonly made: string;
 }
 
-/** All engines of this machine, one for each provider of the platform file or for each of its services; the file may change at any time. */
+/**
+ * All engines of this machine, one for each provider of the platform file or for each of its services, and those of a cluster;
+ * the file may change at any time.
+ */
 export class Fleet {
   /** By id; bounded by the file. */
   private readonly engines = new Map<string, Held>();
@@ -81,14 +88,14 @@ export class Fleet {
   }
 
   list(): EngineView[] {
-    const engines = [...this.engines.values()].map(({ engine }) => engine);
-    return engines.map((engine) => withoutLoaded(engine.view(), engines));
+    return [...this.local(), ...(this.ports.cluster?.list() ?? [])];
   }
 
   /** Looks after the engines; resolves when it is known of each whether it answers, at the latest after `startWaitMs`. */
   async start(): Promise<void> {
     const { clock, file } = this.ports;
     this.open = true;
+    await this.ports.cluster?.start();
     await this.follow();
     this.forget = file.onChange(() => void this.follow());
     const deadline = deadlineSignal(clock, this.config.startWaitMs);
@@ -107,6 +114,7 @@ export class Fleet {
     const closed = this.activation.close();
     await Promise.all([...this.engines.values()].map(({ engine }) => engine.close()));
     await closed;
+    await this.ports.cluster?.stop();
     this.engines.clear();
     await this.ports.http.close();
     await this.ports.ollama.close();
@@ -129,16 +137,25 @@ export class Fleet {
 
   /** Sees to it that the provider serves the model; resolves when it does. */
   async activate(provider: string, model: string, signal: AbortSignal): Promise<EngineView> {
+    const { cluster } = this.ports;
+    if (cluster && provider === fleetProvider) return cluster.activate(model, signal);
     return (await this.activation.activate(provider, model, signal)).view();
   }
 
   /** Takes note that requests run on what serves the model. */
   used(provider: string, model: string): EngineView {
+    const { cluster } = this.ports;
+    if (cluster && provider === fleetProvider) return cluster.used(model);
     return this.activation.used(provider, model).view();
   }
 
   autostart(): { enabled: boolean; services: AutostartView[] } {
     return { enabled: this.config.autostartEnabled, services: this.activation.list() };
+  }
+
+  private local(): EngineView[] {
+    const engines = [...this.engines.values()].map(({ engine }) => engine);
+    return engines.map((engine) => withoutLoaded(engine.view(), engines));
   }
 
   private find(id: string): OnDemandEngine {
@@ -213,7 +230,7 @@ export class Fleet {
   }
 
   private async tell(): Promise<void> {
-    const engines = this.list();
+    const engines = this.local();
     for (const state of ['stopped', 'starting', 'ready', 'unhealthy'] as const) {
       enginesByState.set(engines.filter((engine) => engine.state === state).length, { state });
     }

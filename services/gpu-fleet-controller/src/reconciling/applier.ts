@@ -25,6 +25,8 @@ interface Attempt {
   readonly fields?: string;
   /** Version at which it was last found to be right. */
   seen?: string;
+  /** The watch has moved on since. */
+  shown?: boolean;
 }
 
 /** Makes the objects of one Model what they are to be, and keeps them so. While nothing differs, it makes no call. */
@@ -44,6 +46,7 @@ export class Applier {
     const live = this.live(wanted);
     const hash = hashIn(wanted);
     const before = this.last(wanted, hash);
+    if (before && live && live.metadata.resourceVersion !== before.before) before.shown = true;
     if (live?.metadata.deletionTimestamp !== undefined || isRight(wanted, live, before)) return;
     await this.attempt(wanted, hash, live, before, async () => {
       const shown = await this.api.apply(wanted, { manager: fleetManager, force: true, signal });
@@ -99,7 +102,7 @@ export class Applier {
     const shown = live?.metadata.resourceVersion;
     if (before) {
       // While the watch has not moved since it was done, it is only late.
-      const late = before.refused === undefined && shown === before.before;
+      const late = before.refused === undefined && !before.shown && shown === before.before;
       const wait = late ? Math.max(shownWithinMs, before.pauseMs) : before.pauseMs;
       if (at < before.at + wait) {
         if (before.refused) throw before.refused;

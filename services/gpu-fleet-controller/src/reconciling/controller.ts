@@ -1,5 +1,5 @@
-import type { Clock } from '@flotilla/kernel';
-import { KubeError, type KubeErrorKind } from '@flotilla/kubernetes';
+import type { Clock, Random } from '@flotilla/kernel';
+import { createWorkQueue, KubeError, type KubeErrorKind, type WorkQueue } from '@flotilla/kubernetes';
 import { logger } from '@flotilla/telemetry';
 import type { EngineView } from '../engine-view.ts';
 import type { ScopeDemand } from '../demand/scope-demand.ts';
@@ -17,20 +17,14 @@ const log = logger('fleet');
 const tryAgainMs: Partial<Record<KubeErrorKind, number>> = { not_found: 30_000, unavailable: 3_000 };
 /** What the watches bring within this is looked at together. Milliseconds. */
 const settleMs = 20;
+/** Models that are worked on at once: most of it is waiting for the API and for helm. */
+const workers = 16;
 const phases = ['Zero', 'Starting', 'Ready', 'Sleeping', 'Rolling', 'Degraded', 'Invalid', 'Deleting'];
-
-/** Keys that are worked on, one at a time each, again and again until it succeeds. */
-export interface Queue {
-  add(key: string): void;
-  addAfter(key: string, ms: number): void;
-  /** Resolves when nothing is worked on any more. */
-  stop(): Promise<void>;
-}
 
 export interface ControllerPorts extends Omit<LedModelPorts, 'demand' | 'wake'> {
   readonly clock: Clock;
+  readonly random: Random;
   demandOf(scope: string): ScopeDemand | undefined;
-  createQueue(work: (scope: string) => Promise<void>): Queue;
 }
 
 /** Makes the Models of the cluster true while this process is the one that leads. A new term is a new controller. */
@@ -38,7 +32,7 @@ export class Controller {
   private readonly led = new Map<string, LedModel>();
   private readonly invalid = new Map<string, InvalidModel>();
   private readonly changes = new Set<string>();
-  private readonly queue: Queue;
+  private readonly queue: WorkQueue;
   private settling = false;
 
   /** `signal` aborts when another may lead: from then on nothing is done. */
@@ -46,7 +40,8 @@ export class Controller {
     private readonly ports: ControllerPorts,
     private readonly signal: AbortSignal,
   ) {
-    this.queue = ports.createQueue((scope) => this.reconcile(scope));
+    const { clock, random } = ports;
+    this.queue = createWorkQueue({ name: 'models', workers, clock, random, work: (scope) => this.reconcile(scope) });
   }
 
   start(): void {
@@ -100,24 +95,27 @@ export class Controller {
     for (const [phase, count] of counts) modelsByPhase.set(count, { phase });
   }
 
-  private async reconcile(scope: string): Promise<void> {
-    if (this.signal.aborted) return;
+  private async reconcile(scope: string): Promise<{ againMs: number } | undefined> {
+    if (this.signal.aborted) return undefined;
     const parsed = this.ports.view.model(scope);
-    if (!parsed) return this.forget(scope);
+    if (!parsed) {
+      await this.forget(scope);
+      return undefined;
+    }
     const began = this.ports.clock.monotonic();
     const done = (outcome: string) =>
       reconcileSeconds.record((this.ports.clock.monotonic() - began) / 1_000, { outcome });
     try {
-      const nextMs = await this.act(scope, parsed);
+      const againMs = await this.act(scope, parsed);
       done('ok');
-      if (nextMs !== undefined) this.queue.addAfter(scope, nextMs);
+      return againMs === undefined ? undefined : { againMs };
     } catch (error) {
-      if (this.signal.aborted) return;
+      if (this.signal.aborted) return undefined;
       done(error instanceof KubeError ? error.kind : 'failed');
-      const again = error instanceof KubeError ? tryAgainMs[error.kind] : undefined;
-      if (again !== undefined) return this.queue.addAfter(scope, again);
-      log.warn('a Model could not be reconciled; it is tried again', { scope, error });
-      throw error;
+      const againMs = error instanceof KubeError ? tryAgainMs[error.kind] : undefined;
+      if (againMs === undefined) throw error;
+      log.debug('a Model could not be reconciled; it is tried again', { scope, error: String(error) });
+      return { againMs };
     }
   }
 

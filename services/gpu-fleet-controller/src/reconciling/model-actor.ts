@@ -106,7 +106,7 @@ export class ModelActor {
   ): void {
     const { replicas } = this.ports;
     replicas.steer({ shares: plan.shares ?? null, badNodes, adapterDemand: demand.adapters });
-    replicas.refuse(trips.find(({ revision }) => revision === undefined || revision === plan.stable)?.message);
+    replicas.refuse(trips.find((trip) => isHopeless(trip, plan))?.message);
     replicas.sleep(scaling.sleep);
   }
 
@@ -143,4 +143,9 @@ export class ModelActor {
     modelReplicas.set(readyReplicas, { model, is: 'ready' });
     modelReplicas.set(sleepingReplicas, { model, is: 'asleep' });
   }
+}
+
+/** A replica that is wanted now would not come. One without a node may get one any time. */
+function isHopeless({ kind, revision, halfOpen = false }: Trip, { stable }: RolloutPlan): boolean {
+  return !halfOpen && kind !== 'Unschedulable' && (revision === undefined || revision === stable);
 }

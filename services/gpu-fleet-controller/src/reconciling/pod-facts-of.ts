@@ -13,36 +13,40 @@ export function podFactsOf(pod: Pod): PodFacts | undefined {
   const group = groupOfPart(pod);
   if (!group || (metadata.labels?.[workerIndex] ?? '0') !== '0') return undefined;
   const container = spec.containers.find(({ name }) => name === engineContainer) ?? spec.containers[0];
-  const engine = status.containerStatuses?.find(({ name }) => name === container?.name);
-  const ready = condition(pod, 'Ready');
-  const isReady = ready?.status === 'True';
-  const unscheduled = condition(pod, 'PodScheduled');
-  const waiting = firstWaiting([...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])]);
-  const ended = engine?.lastState?.terminated ?? engine?.state?.terminated;
   return {
     namespace: metadata.namespace ?? 'default',
     ...{ name: metadata.name, uid: metadata.uid ?? '', ...group },
     ...{ ip: status.podIP ?? '', port: portOf(container), node: spec.nodeName ?? '', zone: '' },
-    ...{ phase: status.phase ?? 'Pending', ready: isReady, image: container?.image ?? '' },
-    ...(isReady && ready.lastTransitionTime !== undefined && { readyAt: Date.parse(ready.lastTransitionTime) }),
-    ...(unscheduled?.status === 'False' && { unscheduled: unscheduled.message ?? unscheduled.reason ?? '' }),
-    ...(waiting && { waiting }),
-    restarts: engine?.restartCount ?? 0,
-    ...(ended && {
-      lastEnd: { reason: ended.reason ?? '', exitCode: ended.exitCode ?? 0, message: ended.message ?? '' },
-    }),
+    ...{ phase: status.phase ?? 'Pending', image: container?.image ?? '' },
+    ...readiness(pod),
+    ...engineFacts(status.containerStatuses?.find(({ name }) => name === container?.name)),
+    ...waitingFor([...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])]),
     deleted: metadata.deletionTimestamp !== undefined,
     createdAt: Date.parse(metadata.creationTimestamp ?? '') || 0,
   };
 }
 
-function condition({ status }: Pod, wanted: string) {
-  return status?.conditions?.find(({ type }) => type === wanted);
+function readiness({ status }: Pod): Pick<PodFacts, 'ready' | 'readyAt' | 'unscheduled'> {
+  const condition = (wanted: string) => status?.conditions?.find(({ type }) => type === wanted);
+  const ready = condition('Ready');
+  const isReady = ready?.status === 'True';
+  const scheduled = condition('PodScheduled');
+  return {
+    ready: isReady,
+    ...(isReady && ready.lastTransitionTime !== undefined && { readyAt: Date.parse(ready.lastTransitionTime) }),
+    ...(scheduled?.status === 'False' && { unscheduled: scheduled.message ?? scheduled.reason ?? '' }),
+  };
 }
 
-function firstWaiting(containers: readonly ContainerStatus[]): PodFacts['waiting'] {
-  const state = containers.find((container) => container.state?.waiting?.reason !== undefined)?.state?.waiting;
-  return state && { reason: state.reason ?? '', message: state.message ?? '' };
+function engineFacts(engine: ContainerStatus | undefined): Pick<PodFacts, 'restarts' | 'lastEnd'> {
+  const ended = engine?.lastState?.terminated ?? engine?.state?.terminated;
+  const { reason = '', exitCode = 0, message = '' } = ended ?? {};
+  return { restarts: engine?.restartCount ?? 0, ...(ended && { lastEnd: { reason, exitCode, message } }) };
+}
+
+function waitingFor(containers: readonly ContainerStatus[]): Pick<PodFacts, 'waiting'> {
+  const waiting = containers.map(({ state }) => state?.waiting).find((one) => one?.reason !== undefined);
+  return waiting ? { waiting: { reason: waiting.reason!, message: waiting.message ?? '' } } : {};
 }
 
 function portOf(container: Pod['spec']['containers'][number] | undefined): number {

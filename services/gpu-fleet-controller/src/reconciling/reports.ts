@@ -1,11 +1,8 @@
-import type { KubeObject } from '@flotilla/kubernetes';
+import type { EventRecorder } from '@flotilla/kubernetes';
 import type { Model, ModelStatus } from '../models/model.ts';
 import type { Judged } from './status-of.ts';
 
-/** Events of the cluster, as `kubectl describe` shows them; never throws. */
-export interface Recorder {
-  record(object: KubeObject, event: { type: 'Normal' | 'Warning'; reason: string; message: string }): void;
-}
+export type Recorder = Pick<EventRecorder, 'record'>;
 
 /** Tells what became of a Model, each thing once. */
 export class Reports {
@@ -30,12 +27,13 @@ export class Reports {
     }
     if (rollout !== before.rollout) {
       const back = plan.phase === 'RollingBack' || plan.failedRevision !== undefined;
-      this.recorder.record(model, { type: back ? 'Warning' : 'Normal', reason: plan.phase, message: plan.message });
+      this.recorder.record(model, back ? 'Warning' : 'Normal', `Rollout${plan.phase}`, plan.message);
     }
     if (trouble && trouble.message !== before.trouble) {
-      this.recorder.record(model, { type: 'Warning', reason: trouble.reason, message: trouble.message });
+      this.recorder.record(model, 'Warning', trouble.reason, trouble.message);
     }
-    if (phase !== before.phase) this.normal(model, 'Phase', `from ${before.phase || 'nothing'} to ${phase}`);
+    if (phase !== before.phase)
+      this.normal(model, phase, before.phase ? `It was ${before.phase} before.` : 'It is looked after now.');
   }
 
   retiring(model: Model): void {
@@ -45,6 +43,6 @@ export class Reports {
   }
 
   private normal(model: Model, reason: string, message: string): void {
-    this.recorder.record(model, { type: 'Normal', reason, message });
+    this.recorder.record(model, 'Normal', reason, message);
   }
 }
