@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { accessByToken, connectKubeApi, type KubeApi, type Resource } from '@flotilla/kubernetes';
 import { findTool } from '@flotilla/testkit';
-import { agentResources, startAgent, type AgentOptions } from './agent/index.ts';
-import { startControlPlane, type ControlPlane } from './control-plane/control-plane.ts';
+import { agentResources, startAgent, type Agent, type AgentOptions } from './agent/index.ts';
+import { startControlPlane } from './control-plane/control-plane.ts';
 import { claimAddressSpace } from './network/address-space.ts';
 import { clusterDnsEnvironment } from './network/cluster-dns-environment.ts';
 import { startNetwork } from './network/network.ts';
 import { defaultPools, type NodePool } from './nodes/node-pool.ts';
+import { startLogServer } from './nodes/log-server.ts';
 import { startNodes } from './nodes/nodes.ts';
 
 export interface LocalClusterOptions {
@@ -51,76 +52,78 @@ export interface LocalCluster {
  * Several can run beside each other. Throws when a tool is missing (`make tools`), and leaves nothing behind then.
  */
 export async function startLocalCluster(options: LocalClusterOptions = {}): Promise<LocalCluster> {
-  const { progress = () => undefined, pods = 'processes', nodes: pools = defaultPools } = options;
   requireTools();
-  const cleanups: (() => Promise<unknown> | void)[] = [];
+  const cleanups: Cleanup[] = [];
   const stop = async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
   };
-  const startPods = async (
-    controlPlane: ControlPlane,
-    within: { stateDir: string; podNetwork: string; dnsPort: number },
-  ) => {
-    const { apiUrl: url, caFile } = controlPlane;
-    const { dnsPort, podNetwork } = within;
-    const api = await connect(controlPlane, 'agent', agentResources);
-    cleanups.push(() => api.close());
-    const agent = await startAgent({
-      ...options.agent,
-      ...{ api, podNetwork, stateDir: path.join(within.stateDir, 'agent') },
-      cluster: { url, ca: readFileSync(caFile, 'utf8'), token: controlPlane.token('agent') },
-      environment: ({ metadata }) => clusterDnsEnvironment(dnsPort, metadata.namespace!),
-    });
-    cleanups.push(() => agent.stop());
-    return agent;
-  };
   try {
-    const stateDir = temporaryFolder();
-    cleanups.push(() => rmSync(stateDir, { recursive: true, force: true, maxRetries: 3 }));
-    const addresses = await claimAddressSpace();
-    cleanups.push(() => addresses.release());
-
-    progress('starting etcd, the API server, the controllers and the scheduler');
-    const controlPlane = await startControlPlane({ stateDir, serviceNetwork: addresses.services });
-    cleanups.push(() => controlPlane.stop());
-    const api = await connect(controlPlane, 'admin', options.resources);
-    cleanups.push(() => api.close());
-
-    progress(`making ${pools.reduce((sum, { count }) => sum + count, 0)} nodes`);
-    const kubeconfig = controlPlane.kubeconfig('kwok');
-    const nodes = await startNodes({
-      ...{ api, kubeconfig, stateDir, pools },
-      ...{ fakePods: pods === 'fake', podNetwork: addresses.pods },
-    });
-    cleanups.push(() => nodes.stop());
-
-    const network = await startNetwork({
-      api,
-      apiServer: { address: '127.0.0.1', port: controlPlane.apiPort },
-      ingressPort: options.ingressPort,
-      onProblem: progress,
-    });
-    cleanups.push(() => network.stop());
-
-    const agent =
-      pods === 'processes'
-        ? await startPods(controlPlane, { stateDir, podNetwork: addresses.pods, dnsPort: network.dnsPort })
-        : undefined;
-    return {
-      kubeconfig: controlPlane.kubeconfig('admin'),
-      apiUrl: controlPlane.apiUrl,
-      api,
-      ingressUrl: network.ingressUrl,
-      dnsPort: network.dnsPort,
-      stateDir,
-      logFile: (namespace, pod, container) => agent?.logFile(namespace, pod, container),
-      restartApiServer: () => controlPlane.restartApiServer(),
-      stop,
-    };
+    return { ...(await startParts(options, (cleanup) => cleanups.push(cleanup))), stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+type Cleanup = () => Promise<unknown> | void;
+
+/** Each part tells `atEnd` how it ends; they end in reverse. */
+async function startParts(
+  options: LocalClusterOptions,
+  atEnd: (cleanup: Cleanup) => void,
+): Promise<Omit<LocalCluster, 'stop'>> {
+  const { progress = () => undefined, pods = 'processes', nodes: pools = defaultPools } = options;
+  const stateDir = temporaryFolder();
+  atEnd(() => rmSync(stateDir, { recursive: true, force: true, maxRetries: 3 }));
+  const addresses = await claimAddressSpace();
+  atEnd(() => addresses.release());
+
+  progress('starting etcd, the API server, the controllers and the scheduler');
+  const controlPlane = await startControlPlane({ stateDir, serviceNetwork: addresses.services });
+  atEnd(() => controlPlane.stop());
+  const { apiUrl, apiPort, caFile, keyFile } = controlPlane;
+  const ca = readFileSync(caFile, 'utf8');
+  const connect = async (identity: 'admin' | 'agent', resources?: readonly Resource[]) => {
+    const access = accessByToken({ server: apiUrl, token: controlPlane.token(identity), ca });
+    const api = await connectKubeApi({ access, resources });
+    atEnd(() => api.close());
+    return api;
+  };
+  const api = await connect('admin', options.resources);
+
+  let agent: Agent | undefined;
+  const logFile: LocalCluster['logFile'] = (...container) => agent?.logFile(...container);
+  const logs = await startLogServer({ certificate: ca, key: readFileSync(keyFile, 'utf8'), logFile });
+  atEnd(() => logs.stop());
+
+  progress(`making ${pools.reduce((sum, { count }) => sum + count, 0)} nodes`);
+  const kubeconfig = controlPlane.kubeconfig('kwok');
+  const podNetwork = addresses.pods;
+  const fakePods = pods === 'fake';
+  const nodes = await startNodes({ api, kubeconfig, stateDir, pools, kubeletPort: logs.port, fakePods, podNetwork });
+  atEnd(() => nodes.stop());
+
+  const apiServer = { address: '127.0.0.1', port: apiPort };
+  const { ingressPort } = options;
+  const network = await startNetwork({ api, apiServer, ingressPort, onProblem: progress });
+  atEnd(() => network.stop());
+
+  if (pods === 'processes') {
+    agent = await startAgent({
+      ...options.agent,
+      api: await connect('agent', agentResources),
+      cluster: { url: apiUrl, ca, token: controlPlane.token('agent') },
+      stateDir: path.join(stateDir, 'agent'),
+      podNetwork,
+      environment: ({ metadata }) => clusterDnsEnvironment(network.dnsPort, metadata.namespace!),
+    });
+    atEnd(() => agent?.stop());
+  }
+  return {
+    ...{ apiUrl, api, stateDir, logFile, kubeconfig: controlPlane.kubeconfig('admin') },
+    ...{ ingressUrl: network.ingressUrl, dnsPort: network.dnsPort },
+    restartApiServer: () => controlPlane.restartApiServer(),
+  };
 }
 
 const needed = ['etcd', 'control-plane', 'kwok'] as const;
@@ -135,18 +138,4 @@ function temporaryFolder(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'flotilla-cluster-'));
   chmodSync(folder, 0o711);
   return folder;
-}
-
-function connect(
-  controlPlane: ControlPlane,
-  identity: 'admin' | 'agent',
-  resources?: readonly Resource[],
-): Promise<KubeApi> {
-  const { apiUrl, caFile } = controlPlane;
-  const access = accessByToken({
-    server: apiUrl,
-    token: controlPlane.token(identity),
-    ca: readFileSync(caFile, 'utf8'),
-  });
-  return connectKubeApi({ access, resources });
 }

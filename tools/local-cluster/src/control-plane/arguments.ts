@@ -47,6 +47,8 @@ export function apiServerArguments(ports: Ports, credentials: Credentials, servi
     // As everywhere: pod security decides, not this.
     '--allow-privileged=true',
     '--kubelet-preferred-address-types=InternalIP',
+    `--kubelet-client-certificate=${credentials.caFile}`,
+    `--kubelet-client-key=${credentials.apiServerKey}`,
     '--profiling=false',
   ];
 }

@@ -24,6 +24,8 @@ export interface ControlPlane {
   readonly apiPort: number;
   /** The certificate authority of the API server. */
   readonly caFile: string;
+  /** The key of the API server's certificate, by which it is known where it asks. */
+  readonly keyFile: string;
   /** The kubeconfig file of who may do everything under that name. */
   kubeconfig(identity: Identity): string;
   /** The bearer token of the same. */
@@ -83,6 +85,7 @@ export async function startControlPlane({ stateDir, serviceNetwork }: ControlPla
     apiUrl,
     apiPort: ports.api,
     caFile: credentials.caFile,
+    keyFile: credentials.apiServerKey,
     kubeconfig: (identity) => credentials.kubeconfig(identity),
     token: (identity) => credentials.token(identity),
     get pids() {

@@ -25,8 +25,9 @@ export interface Credentials {
   readonly serviceAccountPublicKey: string;
   /** The folder where the API server makes its certificate, which it keeps over restarts. */
   readonly certificates: string;
-  /** The API server's certificate with its authority. There once it started. */
+  /** The API server's certificate with its authority. There once it started, as is its key. */
   readonly caFile: string;
+  readonly apiServerKey: string;
   kubeconfig(identity: Identity): string;
   /** A token of the identity, for calls without a kubeconfig. */
   token(identity: Identity): string;
@@ -59,6 +60,7 @@ export function createCredentials(folder: string, apiUrl: string): Credentials {
     serviceAccountPublicKey: save('service-account.pub', publicKey),
     certificates,
     caFile,
+    apiServerKey: path.join(certificates, 'apiserver.key'),
     kubeconfig: (identity) => inFolder(`${identity}.kubeconfig`),
     token,
   };

@@ -35,12 +35,13 @@ export const defaultPools: readonly NodePool[] = ['a', 'b'].flatMap((letter) => 
   ];
 });
 
-/** A pool's nodes as objects for the API; KWOK makes and keeps them ready. */
-export function nodesOf(pool: NodePool): Node[] {
-  return Array.from({ length: pool.count }, (_, index) => nodeOf(pool, `${pool.name}-${index}`));
+/** A pool's nodes as objects for the API; KWOK makes and keeps them ready. `kubeletPort`: where logs are asked for. */
+export function nodesOf(pool: NodePool, kubeletPort: number): Node[] {
+  return Array.from({ length: pool.count }, (_, index) => nodeOf(pool, `${pool.name}-${index}`, kubeletPort));
 }
 
-function nodeOf({ zone, cpu, memory, devices = {}, labels, taints }: NodePool, name: string): Node {
+function nodeOf(pool: NodePool, name: string, kubeletPort: number): Node {
+  const { zone, cpu, memory, devices = {}, labels, taints } = pool;
   const deviceCounts = Object.entries(devices).map(([device, count]) => [device, `${count}`]);
   const capacity = { cpu: `${cpu}`, memory, pods: `${podsPerNode}`, ...Object.fromEntries(deviceCounts) };
   return {
@@ -58,6 +59,10 @@ function nodeOf({ zone, cpu, memory, devices = {}, labels, taints }: NodePool, n
       },
     },
     spec: { taints: taints?.map((taint) => ({ ...taint })) },
-    status: { allocatable: capacity, capacity } as Node['status'],
+    status: {
+      allocatable: capacity,
+      capacity,
+      daemonEndpoints: { kubeletEndpoint: { Port: kubeletPort } },
+    } as Node['status'],
   };
 }

@@ -12,6 +12,8 @@ export interface NodesOptions {
   kubeconfig: string;
   stateDir: string;
   pools: readonly NodePool[];
+  /** Where the API server asks for logs. */
+  kubeletPort: number;
   /** KWOK says of every pod that it runs, and nothing runs. Without it nobody but an agent touches pods. */
   fakePods: boolean;
   /** Where fake pods get their addresses from. */
@@ -28,7 +30,7 @@ const readyTimeoutMs = 60_000;
 
 /** Makes the nodes and has KWOK keep them alive. Resolves when all are ready and take pods. */
 export async function startNodes(options: NodesOptions): Promise<Nodes> {
-  const { api, kubeconfig, stateDir, pools, podNetwork } = options;
+  const { api, kubeconfig, stateDir, pools, kubeletPort, podNetwork } = options;
   const config = path.join(stateDir, 'kwok.yaml');
   writeFileSync(config, kwokConfig(options));
   const kwok = await startChild({
@@ -46,7 +48,7 @@ export async function startNodes(options: NodesOptions): Promise<Nodes> {
   });
   const stop = () => kwok.kill();
   try {
-    const wanted = pools.flatMap(nodesOf);
+    const wanted = pools.flatMap((pool) => nodesOf(pool, kubeletPort));
     await Promise.all(wanted.map((node) => api.create(node)));
     await until(async () => (await api.list(nodes)).items.filter(takesPods).length >= wanted.length, {
       timeoutMs: readyTimeoutMs,
