@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { benchChat, benchStreams } from './chat.ts';
 import { benchFailover } from './failover.ts';
+import { benchFleet, manyModels } from './fleet/index.ts';
 import { benchLimits } from './limits/index.ts';
 import { measureReference } from './reference.ts';
 import { benchRpc } from './rpc/index.ts';
@@ -23,6 +24,8 @@ const suites: Record<string, () => Promise<BenchRow[]>> = {
   routing: benchRouting,
   tasks: taskRows,
   failover: benchFailover,
+  fleet: benchFleet,
+  'fleet-many': manyModels,
   standalone: () => chat('standalone'),
   mesh: () => chat('mesh'),
   'streams-standalone': () => benchStreams('standalone', streams),

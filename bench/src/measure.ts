@@ -12,6 +12,12 @@ export function cpuSeconds(pid: number): number {
   return fields ? (Number(fields[11]) + Number(fields[12])) / clockTicksPerSecond : 0;
 }
 
+/** Seconds of CPU that children of a process used which have ended. */
+export function endedChildrenCpuSeconds(pid: number): number {
+  const fields = statFields(pid);
+  return fields ? (Number(fields[13]) + Number(fields[14])) / clockTicksPerSecond : 0;
+}
+
 /** Resident memory in MiB; 0 when the process is gone. */
 export function residentMiB(pid: number): number {
   try {

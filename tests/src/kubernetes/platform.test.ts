@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ChatLoad, describeWith, until } from '@flotilla/testkit';
+import { guideSections } from './guide.fixture.ts';
+import { clusterTools, startPlatformCluster, type PlatformCluster } from './platform-cluster.fixture.ts';
+
+const sections = guideSections();
+const namespace = '--namespace flotilla';
+
+// One cluster and one release, in the order in which a platform team meets them: first the guide, then what goes wrong.
+describeWith(clusterTools, 'the platform on Kubernetes', () => {
+  let platform: PlatformCluster;
+  let key = '';
+  const outputs = new Map<string, string>();
+
+  const follow = (section: string, timeoutMs = 240_000) =>
+    it(
+      `the guide: ${section}`,
+      async () => {
+        const lines = sections.get(section)?.join('\n');
+        expect(lines).toBeTruthy();
+        outputs.set(section, await platform.shell.must(lines!, timeoutMs - 5_000));
+      },
+      timeoutMs,
+    );
+  const said = (section: string) => outputs.get(section) ?? '';
+  const status = async (path: string) =>
+    (await platform.kubectl(`get model llama ${namespace} --output jsonpath='{.status.${path}}'`)).trim();
+  const load = (clients: number, tokens: number) =>
+    new ChatLoad({ url: platform.cluster.ingressUrl, key, model: 'llama', clients, tokens });
+  const rolledOut = () => platform.kubectl(`rollout status deployment ${namespace} --timeout=200s`, 210_000);
+
+  beforeAll(async () => {
+    platform = await startPlatformCluster();
+  }, 120_000);
+  afterAll(async () => {
+    await platform?.stop();
+  }, 60_000);
+
+  describe('as a newcomer follows the guide', () => {
+    follow('Install', 330_000);
+    it('has a key and an empty list of models then', async () => {
+      key = (await platform.shell.must('echo $KEY')).trim();
+      expect(key).toMatch(/^sk-/);
+      expect(said('Install')).toContain('"object":"list"');
+    });
+
+    follow('Serve a model');
+    follow('Chat');
+    it('holds the first request with signs of life until its engine is there', () => {
+      expect(said('Chat')).toContain(': keep-alive');
+      expect(said('Chat')).toContain('data: [DONE]');
+      expect(said('Chat')).not.toContain('"error"');
+    });
+
+    follow('Watch it scale', 400_000);
+    it('says why it scaled, in status and events', async () => {
+      expect(said('Watch it scale')).toMatch(/over \d+ replica/);
+      expect(said('Watch it scale')).toMatch(/model\/llama/i);
+    });
+
+    follow('And to zero', 200_000);
+
+    follow('A bad version goes back', 300_000);
+    it('answers all the while, and says what was wrong', async () => {
+      expect(said('A bad version goes back')).toContain('"finish_reason"');
+      expect(said('A bad version goes back')).toMatch(/image/i);
+    });
+  });
+
+  describe('under load', () => {
+    beforeAll(async () => {
+      await platform.kubectl(
+        `patch model llama ${namespace} --type merge -p '{"spec":{"replicas":2,"drainSeconds":30}}'`,
+      );
+      await until(async () => (await status('readyReplicas')) === '2', { timeoutMs: 90_000, everyMs: 500 });
+    }, 120_000);
+
+    it('takes back a version that is slow to its first token, and loses no request by it', async () => {
+      const before = await status('revision');
+      const clients = load(6, 60);
+      const env = '[{"name":"ENGINE_SIM_PREFILL_TOKENS_PER_SECOND","value":"20"}]';
+      await platform.kubectl(`patch model llama ${namespace} --type merge -p '{"spec":{"engine":{"env":${env}}}}'`);
+      await until(async () => (await status('failedRevision')) !== '', { timeoutMs: 150_000, everyMs: 500 });
+      const result = await clients.end();
+      expect(await status('revision')).toBe(before);
+      expect({ refused: result.refused, lost: result.lost }).toEqual({ refused: [], lost: [] });
+      await platform.kubectl(`patch model llama ${namespace} --type merge -p '{"spec":{"engine":{"env":[]}}}'`);
+    }, 200_000);
+
+    it('answers or says why when engines die', async () => {
+      const clients = load(6, 200);
+      for (let i = 0; i < 3; i += 1) {
+        const pods = await platform.kubectl(
+          `get pods ${namespace} --selector fleet.flotilla.dev/model=llama --field-selector status.phase=Running --output name`,
+        );
+        await platform.kubectl(`delete ${pods.split('\n')[0]} ${namespace} --grace-period=0 --force`);
+        await until(async () => (await status('readyReplicas')) === '2', { timeoutMs: 60_000, everyMs: 500 });
+      }
+      const { answered, refused, lost } = await clients.end();
+      expect(lost).toEqual([]);
+      expect(answered / (answered + refused.length)).toBeGreaterThanOrEqual(0.99);
+    }, 240_000);
+
+    it('goes on while the API server restarts and the controller is replaced', async () => {
+      const clients = load(4, 100);
+      await platform.cluster.restartApiServer();
+      await platform.kubectl(`delete pod ${namespace} --selector app.kubernetes.io/component=gpu-fleet-controller`);
+      await rolledOut();
+      await platform.kubectl(`patch model llama ${namespace} --type merge -p '{"spec":{"replicas":3}}'`);
+      await until(async () => (await status('readyReplicas')) === '3', { timeoutMs: 90_000, everyMs: 500 });
+      const { refused, lost } = await clients.end();
+      expect({ refused, lost }).toEqual({ refused: [], lost: [] });
+    }, 300_000);
+
+    it('is upgraded and rolled back without losing a request', async () => {
+      const clients = load(4, 100);
+      const upgrade = `helm upgrade flotilla charts/flotilla ${namespace} --values charts/flotilla/values-dev.yaml`;
+      await platform.shell.must(`${upgrade} --set logLevel=warn --wait --timeout 5m`, 310_000);
+      await rolledOut();
+      await platform.shell.must(`helm rollback flotilla ${namespace} --wait --timeout 5m`, 310_000);
+      await rolledOut();
+      const { answered, refused, lost } = await clients.end();
+      expect({ refused, lost }).toEqual({ refused: [], lost: [] });
+      expect(answered).toBeGreaterThan(10);
+    }, 700_000);
+  });
+
+  describe('at the end', () => {
+    follow('Remove it', 240_000);
+    it('leaves no pod and no workload', async () => {
+      await until(
+        async () => (await platform.kubectl(`get pods,deployments,services ${namespace} --output name`)).trim() === '',
+        { timeoutMs: 90_000, everyMs: 1_000 },
+      );
+    }, 100_000);
+  });
+});
