@@ -16,8 +16,8 @@ const log = logger('fleet');
 const probeTimeoutMs = 1_000;
 /** Failed probes in a row until an engine that answered is lost: one may be a lost packet. */
 const failuresUntilLost = 2;
-/** What an engine serves is asked for this often. Milliseconds. */
-const listIntervalMs = 10_000;
+/** Of so many probes of an engine that is well one asks for all; the others for its metrics alone, a third of the cost. */
+const looksPerWhole = 10;
 
 export interface PodEngineParts {
   readonly clock: Clock;
@@ -62,7 +62,8 @@ export class PodEngine {
   private asked = false;
   private failures = 0;
   private failure = 'it has not been asked yet';
-  private listedAt = -Infinity;
+  /** Since all was asked for. Undefined: it has to be. */
+  private looks: number | undefined;
   /** Grows with every start of the engine and every order: an answer to an older probe is void. */
   private life = 0;
   private shown: StateAndReason;
@@ -119,7 +120,7 @@ export class PodEngine {
 
   /** Nothing was changed since it told what it serves. */
   get listed(): boolean {
-    return this.listedAt > -Infinity;
+    return this.looks !== undefined;
   }
 
   serves(name: string): boolean {
@@ -178,7 +179,7 @@ export class PodEngine {
   /** What it serves is another list now: a probe under way is void. */
   relist(): void {
     this.life += 1;
-    this.listedAt = -Infinity;
+    this.looks = undefined;
     this.lookSoon();
   }
 
@@ -250,6 +251,7 @@ export class PodEngine {
     this.broken = undefined;
     this.working = undefined;
     this.models = [];
+    this.looks = undefined;
     this.load = undefined;
     this.promptTokens = undefined;
     this.generatedTokens = undefined;
@@ -261,11 +263,11 @@ export class PodEngine {
     const { clock, control } = this.parts;
     const { life } = this;
     const began = clock.monotonic();
-    const list = !this.answered || this.failures > 0 || began - this.listedAt >= listIntervalMs;
+    const whole = this.looks === undefined || this.looks >= looksPerWhole || this.failures > 0 || !this.load;
     const deadline = deadlineSignal(clock, probeTimeoutMs, this.closing.signal);
     let outcome = 'answered';
     try {
-      const answer = await control.look(this.address, list, deadline.signal);
+      const answer = await control.look(this.address, whole, deadline.signal);
       if (life === this.life) this.onAnswer(answer, began);
     } catch (error) {
       outcome = 'failed';
@@ -284,7 +286,7 @@ export class PodEngine {
     this.seenAt = began;
     const loaded = JSON.stringify(load) !== JSON.stringify(this.load);
     const listed = models !== undefined && JSON.stringify(models) !== JSON.stringify(this.models);
-    if (models) this.listedAt = began;
+    this.looks = models ? 1 : this.looks && this.looks + 1;
     if (listed) this.models = models;
     this.load = load;
     this.promptTokens = promptTokens;

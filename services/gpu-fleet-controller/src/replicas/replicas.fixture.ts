@@ -58,13 +58,13 @@ export class FakeVllm {
   orders: string[] = [];
   looks = 0;
 
-  look(list: boolean): Look {
+  look(whole: boolean): Look {
     this.looks += 1;
     if (!this.up) throw new ProbeFailure('nothing listens at its address');
     const own: ServedModel = { name: 'm', capabilities: [] };
     const loras = [...this.adapters].map(([name, adapterPath]) => ({ name, capabilities: [], adapterPath }));
     return {
-      models: list ? [own, ...loras] : undefined,
+      models: whole ? [own, ...loras] : undefined,
       load: {
         ...{ running: this.running, waiting: this.waiting, kvCacheUsage: 0 },
         ...{ runningAdapters: this.usedAdapters, waitingAdapters: [], maxAdapters: this.maxAdapters },
@@ -85,9 +85,9 @@ export class FakeFleet implements VllmControl {
     return known;
   }
 
-  async look(address: string, list: boolean): Promise<Look> {
+  async look(address: string, whole: boolean): Promise<Look> {
     this.looks += 1;
-    return this.of(address).look(list);
+    return this.of(address).look(whole);
   }
 
   async sleep(address: string, level: 1 | 2): Promise<void> {

@@ -14,7 +14,8 @@ export interface Look {
 
 /** What is asked of the vLLM in a pod. `address` is http://host:port. Each throws ProbeFailure, in words fit for everyone. */
 export interface VllmControl {
-  look(address: string, list: boolean, signal: AbortSignal): Promise<Look>;
+  /** Whole: asks for its health and for what it serves too, not for its metrics alone. */
+  look(address: string, whole: boolean, signal: AbortSignal): Promise<Look>;
   /** Nothing may run on it: what does is aborted. Resolves when it says that it sleeps. */
   sleep(address: string, level: 1 | 2, signal: AbortSignal): Promise<void>;
   /** Resolves when it says that it is awake, its weights loaded anew where its sleep dropped them. */
