@@ -1,14 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import {
-  configMaps,
-  coreEvents,
-  deployments,
-  pods,
-  secrets,
-  type KubeObject,
-  type Pod,
-} from '@flotilla/kubernetes';
+import { configMaps, coreEvents, deployments, pods, secrets, type KubeObject, type Pod } from '@flotilla/kubernetes';
 import { describeWith, requireTool, until } from '@flotilla/testkit';
 import { startLocalCluster, type LocalCluster } from '../local-cluster.ts';
 import { localImages, type Image } from './index.ts';
