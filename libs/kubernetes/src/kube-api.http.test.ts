@@ -161,27 +161,76 @@ describe('the API over HTTP', () => {
     expect(seen).toEqual(['Bearer first', 'Bearer first', 'Bearer revoked', 'Bearer third']);
   });
 
-  it('goes where a kubeconfig says, as who it says', async () => {
-    const seen: (string | undefined)[] = [];
-    const server = await serve(({ headers }, response) => {
-      seen.push(headers.authorization);
-      response.end('{"metadata":{"name":"one"}}');
-    });
-    const folder = await mkdtemp(path.join(tmpdir(), 'access-'));
-    ends.push(() => rm(folder, { recursive: true }));
-    const file = path.join(folder, 'config');
-    const config = {
-      'current-context': 'here',
-      contexts: [{ name: 'here', context: { cluster: 'c', user: 'u', namespace: 'mine' } }],
-      clusters: [{ name: 'c', cluster: { server, 'insecure-skip-tls-verify': true } }],
-      users: [{ name: 'u', user: { token: 'of-the-file' } }],
+  describe('by a kubeconfig', () => {
+    const login = async (user: object, beside: Record<string, string> = {}) => {
+      const seen: (string | undefined)[] = [];
+      const server = await serve(({ headers }, response) => {
+        seen.push(headers.authorization);
+        response.end('{"metadata":{"name":"one"}}');
+      });
+      const folder = await mkdtemp(path.join(tmpdir(), 'access-'));
+      ends.push(() => rm(folder, { recursive: true }));
+      const file = path.join(folder, 'config');
+      const config = {
+        'current-context': 'here',
+        contexts: [{ name: 'here', context: { cluster: 'c', user: 'u', namespace: 'mine' } }],
+        clusters: [{ name: 'c', cluster: { server, 'insecure-skip-tls-verify': true } }],
+        users: [{ name: 'u', user }],
+      };
+      for (const [name, text] of Object.entries({ config: JSON.stringify(config), ...beside })) {
+        await writeFile(path.join(folder, name), text);
+      }
+      const access = await findAccess(file);
+      const api = await connectKubeApi({ access });
+      ends.unshift(() => api.close());
+      await api.get(configMaps, at);
+      return { access, folder, seen };
     };
-    await writeFile(file, JSON.stringify(config));
-    const access = await findAccess(file);
-    const api = await connectKubeApi({ access });
-    ends.unshift(() => api.close());
-    await api.get(configMaps, at);
-    expect([access.namespace, seen]).toEqual(['mine', ['Bearer of-the-file']]);
-    await expect(findAccess(path.join(folder, 'none'))).rejects.toMatchObject({ kind: 'forbidden' });
+
+    it('goes where it says, as who it says', async () => {
+      const { access, folder, seen } = await login({ token: 'of-the-file' });
+      expect([access.namespace, seen]).toEqual(['mine', ['Bearer of-the-file']]);
+      await expect(findAccess(path.join(folder, 'none'))).rejects.toMatchObject({ kind: 'forbidden' });
+    });
+
+    it.each([
+      ['a file beside it', { tokenFile: 'token' }, 'Bearer of-a-file'],
+      ['name and password', { username: 'me', password: 'x' }, `Basic ${Buffer.from('me:x').toString('base64')}`],
+      [
+        'a plugin',
+        { exec: { apiVersion: 'client.authentication.k8s.io/v1', command: 'cat', args: [], env: [] } },
+        'plugin',
+      ],
+    ])('logs in by %s', async (_, user, expected) => {
+      const given = 'exec' in user ? await withPlugin(user.exec) : user;
+      const { seen } = await login(given, { token: 'of-a-file\n' });
+      expect(seen).toEqual([expected === 'plugin' ? 'Bearer of-a-plugin' : expected]);
+    });
+
+    async function withPlugin(exec: object): Promise<object> {
+      const folder = await mkdtemp(path.join(tmpdir(), 'plugin-'));
+      ends.push(() => rm(folder, { recursive: true }));
+      const answer = {
+        apiVersion: 'client.authentication.k8s.io/v1',
+        kind: 'ExecCredential',
+        status: { token: 'of-a-plugin' },
+      };
+      await writeFile(path.join(folder, 'answer'), JSON.stringify(answer));
+      return { exec: { ...exec, args: [path.join(folder, 'answer')] } };
+    }
+
+    it('says what is wrong with it, without what is in it', async () => {
+      const folder = await mkdtemp(path.join(tmpdir(), 'access-'));
+      ends.push(() => rm(folder, { recursive: true }));
+      const file = path.join(folder, 'config');
+      await writeFile(file, 'token: [secret');
+      const error = await findAccess(file).catch((error: unknown) => error);
+      expect(error).toMatchObject({
+        kind: 'forbidden',
+        message: `the kubeconfig ${file} cannot be read: it is no YAML`,
+      });
+      await writeFile(file, 'current-context: nowhere');
+      await expect(findAccess(file)).rejects.toThrow('no current context that names a cluster');
+    });
   });
 });

@@ -3,8 +3,8 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { KubeError } from '../kube-error.ts';
 import type { KubeAccess } from './access.ts';
 
-/** What a kubeconfig's current context says, exec plugins, OIDC and client certificates included. Several files as in KUBECONFIG. */
-export function accessByKubeconfig(files: string): KubeAccess {
+/** What a kubeconfig's current context says, exec plugins and OIDC included. Several files as in KUBECONFIG. */
+export function accessByClient(files: string): KubeAccess {
   const config = new KubeConfig();
   const [first, ...others] = files.split(path.delimiter).filter(Boolean);
   config.loadFromFile(first!);

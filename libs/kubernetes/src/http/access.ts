@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { KubeError } from '../kube-error.ts';
+import { accessByKubeconfig } from './access.kubeconfig.ts';
 
 /** What a connection is made with. PEM. */
 export interface Tls {
@@ -74,7 +75,5 @@ export async function findAccess(kubeconfig = process.env['KUBECONFIG']): Promis
   if (!existsSync(file.split(path.delimiter)[0]!)) {
     throw new KubeError('forbidden', `no kubeconfig at ${file}, and this process runs in no cluster`);
   }
-  // Loaded only here: with its generated clients it takes 90 MB that a pod never needs.
-  const { accessByKubeconfig } = await import('./access.client-node.ts');
   return accessByKubeconfig(file);
 }
