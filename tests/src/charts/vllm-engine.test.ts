@@ -1,4 +1,4 @@
-import { createHelm, type HelmObject } from '@flotilla/helm';
+import { createHelm } from '@flotilla/helm';
 import { describeWith } from '@flotilla/testkit';
 import { describe, expect, it } from '@jest/globals';
 import { byController, engineChart, find, least, renderEngine, templatesOf, variants } from './vllm-engine.fixture.ts';
@@ -43,15 +43,20 @@ describeWith(['helm'], 'charts/vllm-engine', () => {
     expect(job.metadata.labels).not.toHaveProperty('fleet.flotilla.dev/model');
   });
 
-  it('makes objects that versions share the same for each version', async () => {
-    const versions = await Promise.all(
-      ['0a1b2c3d', '4e5f6a7b'].map((revision) =>
-        renderEngine({ ...least, ...byController, revision, workload: `h100-${revision}`, profile: { name: 'h100' } }),
-      ),
-    );
-    const shared = (objects: HelmObject[]) => objects.filter(({ kind }) => kind !== 'Deployment');
-    expect(shared(versions[0]!)).toEqual(shared(versions[1]!));
-    const [a, b] = versions.map((objects) => find(objects, 'Deployment')!);
+  it('makes objects that versions and profiles share the same for each', async () => {
+    const version = (revision: string, hosts: number) =>
+      renderEngine({
+        ...least,
+        ...byController,
+        revision,
+        workload: `h100-${revision}`,
+        profile: { name: 'h100', hosts },
+      });
+    const versions = await Promise.all([version('0a1b2c3d', 1), version('4e5f6a7b', 1), version('4e5f6a7b', 2)]);
+    const workloads = ['Deployment', 'LeaderWorkerSet'];
+    const [one, ...others] = versions.map((objects) => objects.filter(({ kind }) => !workloads.includes(kind)));
+    expect(others).toEqual([one, one]);
+    const [a, b] = versions.slice(0, 2).map((objects) => find(objects, 'Deployment')!);
     expect([a!.metadata.name, b!.metadata.name]).toEqual(['qwen-h100-0a1b2c3d', 'qwen-h100-4e5f6a7b']);
     expect((a!.spec as { selector: object }).selector).not.toEqual((b!.spec as { selector: object }).selector);
     expect(a!.metadata.labels).toMatchObject({
@@ -60,12 +65,15 @@ describeWith(['helm'], 'charts/vllm-engine', () => {
     });
   });
 
-  it('lets only the platform talk to engines', async () => {
+  it('lets only the platform talk to engines, and the hosts of a group to each other', async () => {
     const { ingress } = find(await renderEngine(least), 'NetworkPolicy')!.spec as { ingress: { from: object[] }[] };
     expect(ingress.flatMap(({ from }) => from)).toEqual([
       {
         namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'models' } },
         podSelector: { matchLabels: { 'app.kubernetes.io/part-of': 'flotilla' } },
+      },
+      {
+        podSelector: { matchLabels: { 'app.kubernetes.io/name': 'vllm-engine', 'app.kubernetes.io/instance': 'qwen' } },
       },
     ]);
   });
