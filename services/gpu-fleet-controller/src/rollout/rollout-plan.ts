@@ -29,6 +29,8 @@ export interface Trip {
   readonly kind: 'CrashLoop' | 'ImageError' | 'NodeFault' | 'Unschedulable';
   /** The version it is about; absent: all. */
   readonly revision?: string;
+  /** It has been so for a while: one replica may be tried. */
+  readonly halfOpen?: boolean;
   /** What to look at: the container's last words, the node, the image. */
   readonly message: string;
 }
