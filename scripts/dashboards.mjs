@@ -167,6 +167,9 @@ const dashboards = {
     panels: [
       ['Engines', 'short', [['{{state}}', 'max by (state) (flotilla_fleet_engines{$})']]],
       ['Models by phase', 'short', [['{{phase}}', 'max by (phase) (flotilla_fleet_models{$})']]],
+      ['Replicas by Model', 'short', [['{{model}} {{is}}', 'max by (model, is) (flotilla_fleet_replicas{$})']]],
+      ['Reconciling (p95)', 's', quantile(0.95, 'flotilla_fleet_reconcile_duration_seconds', 'outcome')],
+      ['Draining (p95)', 's', quantile(0.95, 'flotilla_fleet_drain_duration_seconds', 'outcome')],
       [
         'Decisions of scaling',
         'short',

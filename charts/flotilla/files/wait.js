@@ -8,9 +8,12 @@ const attempt = ([host, port]) =>
     socket.once('timeout', () => end(false));
     socket.once('error', () => end(false));
   });
+// An end without an answer is not one.
+process.exitCode = 1;
 (async () => {
   for (const address of process.argv.slice(1)) {
     console.log(`waiting for ${address}`);
     while (!(await attempt(address.split(':')))) await new Promise((resolve) => setTimeout(resolve, 500));
   }
+  process.exitCode = 0;
 })();

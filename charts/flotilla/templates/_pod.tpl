@@ -42,7 +42,10 @@
 {{- $_ := set $env "FLOTILLA_FLEET_KUBERNETES" "true" }}
 {{- $_ := set $env "FLOTILLA_FLEET_KUBERNETES_NAMESPACES" (include "flotilla.fleetNamespaces" $root | fromYamlArray | join ",") }}
 {{- $_ := set $env "FLOTILLA_FLEET_ENGINE_CHART" $root.Values.fleet.engineChart }}
-{{- $_ := set $env "FLOTILLA_FLEET_ENGINE_IMAGE" $root.Values.fleet.engineImage }}
+{{- with $root.Values.fleet.engineImage }}{{ $_ := set $env "FLOTILLA_FLEET_ENGINE_IMAGE" . }}{{ end }}
+{{- if $root.Values.fleet.engineValues }}
+{{- $_ := set $env "FLOTILLA_FLEET_ENGINE_VALUES" "/etc/flotilla/config/engine-values.yaml" }}
+{{- end }}
 {{- /* The image's root is read-only; helm keeps nothing, but wants a home. */}}
 {{- $_ := set $env "HOME" "/tmp" }}
 {{- end }}

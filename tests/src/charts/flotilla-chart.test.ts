@@ -40,7 +40,9 @@ describeWith(['helm'], 'charts/flotilla', () => {
     const [secret, ...others] = ofKind(objects, 'Secret');
     expect(others).toEqual([]);
     const generated = secret!['stringData'] as Record<string, string>;
-    const again = ofKind(await render(valuesFile('values-dev.yaml'), { anew: true }), 'Secret')[0]!['stringData'] as typeof generated;
+    const again = ofKind(await render(valuesFile('values-dev.yaml'), { anew: true }), 'Secret')[0]![
+      'stringData'
+    ] as typeof generated;
     expect(again['password']).not.toBe(generated['password']);
     expect(generated['password']).toMatch(/^\w{32}$/);
     const rest = JSON.stringify(objects.filter((object) => object !== secret));
@@ -84,12 +86,23 @@ describeWith(['helm'], 'charts/flotilla', () => {
         resources: (rest['rules'] as { resources: string[]; verbs: string[] }[]).flatMap(({ resources }) => resources),
       }));
     const own = await render(minimal);
-    expect(rules(own, 'Role').map(({ where }) => where).toSorted()).toEqual(['flotilla-fleet-leader', 'platform']);
+    expect(
+      rules(own, 'Role')
+        .map(({ where }) => where)
+        .toSorted(),
+    ).toEqual(['flotilla-fleet-leader', 'platform']);
     expect(rules(own, 'ClusterRole').map(({ resources }) => resources)).toEqual([['nodes']]);
     const named = await render({ ...minimal, fleet: { namespaces: ['a', 'b'], nodes: false } });
-    expect(rules(named, 'Role').map(({ where }) => where).toSorted()).toEqual(['a', 'flotilla-fleet-leader', 'b']);
+    expect(
+      rules(named, 'Role')
+        .map(({ where }) => where)
+        .toSorted(),
+    ).toEqual(['a', 'b', 'flotilla-fleet-leader']);
     expect(rules(named, 'ClusterRole')).toEqual([]);
     expect(JSON.stringify(rules(named, 'Role'))).not.toContain('secrets');
+    const all = await render({ ...minimal, fleet: { namespaces: ['*'], nodes: false } });
+    expect(rules(all, 'Role').map(({ where }) => where)).toEqual(['flotilla-fleet-leader']);
+    expect(rules(all, 'ClusterRole').map(({ where }) => where)).toEqual(['platform-flotilla-fleet']);
     const without = await render({ ...minimal, fleet: { kubernetes: false } });
     expect([...ofKind(without, 'Role'), ...ofKind(without, 'ClusterRole')]).toEqual([]);
   });

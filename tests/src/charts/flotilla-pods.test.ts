@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Values } from '@flotilla/helm';
 import { describeWith } from '@flotilla/testkit';
 import { describe, expect, it } from '@jest/globals';
 import {
@@ -128,7 +129,7 @@ describeWith(['helm'], 'the pods of charts/flotilla', () => {
   });
 
   it('wait for the servers of the release, and for no others', async () => {
-    const waits = async (values: object) =>
+    const waits = async (values: Values) =>
       podsOf(await render(values)).flatMap(
         ({ spec }) => spec.initContainers?.map(({ command }) => command!.slice(3)) ?? [],
       );

@@ -44,6 +44,7 @@ export const everything: Values = {
   devKey: { create: true },
   otlp: { endpoint: 'http://collector:4318' },
   models: { llama: { source: { hub: { repo: 'a/b' } }, profiles: [{ name: 'gpu' }] } },
+  fleet: { engineImage: 'vllm/vllm-openai:latest', engineValues: { imagePullSecrets: [{ name: 'registry' }] } },
   ingress: { enabled: true, hosts: ['llm.example.com'], tls: [{ secretName: 'llm' }] },
   httpRoute: { enabled: true, parentRefs: [{ name: 'public' }], hostnames: ['llm.example.com'] },
   monitoring: { podMonitor: { enabled: true }, rules: { enabled: true }, dashboards: { enabled: true } },
