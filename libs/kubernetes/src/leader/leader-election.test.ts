@@ -186,7 +186,7 @@ describe('a leader', () => {
         expect(candidates.filter(({ told, election }) => told && election.leading)).toHaveLength(1);
         await Promise.all(candidates.map(({ election }) => election.stop()));
       }),
-      { numRuns: 20 },
+      { numRuns: 12 },
     );
   });
 });
