@@ -1,7 +1,16 @@
 import type { DynamicModule } from '@nestjs/common';
 import type { Bus } from '@flotilla/bus';
-import { systemClock, type Clock, type Environment, type Live, type PlatformFile } from '@flotilla/kernel';
+import {
+  systemClock,
+  systemRandom,
+  type Clock,
+  type Environment,
+  type Live,
+  type PlatformFile,
+  type Random,
+} from '@flotilla/kernel';
 import type { RpcNetwork } from '@flotilla/rpc';
+import { createClusterEngines } from './cluster-engines.ts';
 import type { FleetConfig } from './config.ts';
 import { createOllamaControl } from './activation/ollama-control.http.ts';
 import { ActivationRpc } from './activation.rpc.ts';
@@ -18,17 +27,20 @@ export interface FleetServicePorts {
   /** Holds the API keys; engine processes inherit it without FLOTILLA_*. */
   env: Environment;
   clock?: Clock;
+  random?: Random;
 }
 
 export class FleetModule {
-  static with(config: FleetConfig, { bus, file, env, clock = systemClock }: FleetServicePorts): DynamicModule {
-    const useFactory = () =>
+  static with(config: FleetConfig, ports: FleetServicePorts): DynamicModule {
+    const { bus, file, env, clock = systemClock, random = systemRandom } = ports;
+    const useFactory = async () =>
       new Fleet(config, {
         ...{ clock, env, file },
         http: createHttpProbe(),
         ollama: createOllamaControl(),
         processes: createProcessHost(env, clock),
         publish: (engines) => publishEngines(bus, engines),
+        ...(config.kubernetes && { cluster: await createClusterEngines(config, { bus, clock, random }) }),
       });
     return { module: FleetModule, controllers: [FleetRpc, ActivationRpc], providers: [{ provide: Fleet, useFactory }] };
   }

@@ -6,6 +6,6 @@ import { createFleet } from './index.ts';
 /** How a process or the standalone platform makes this service. */
 export const fleetTarget = {
   name: 'gpu-fleet-controller',
-  create: ({ rpc, bus, file, env, clock }) =>
-    createFleet(readEnvironment(fleetConfigSchema, 'FLOTILLA_FLEET', env), { rpc, bus, file, env, clock }),
+  create: ({ rpc, bus, file, env, clock, random }) =>
+    createFleet(readEnvironment(fleetConfigSchema, 'FLOTILLA_FLEET', env), { rpc, bus, file, env, clock, random }),
 } as const satisfies Target;

@@ -36,6 +36,8 @@ export interface KubernetesFleetPorts extends Omit<ControllerPorts, 'api' | 'vie
   readonly clock: Clock;
   readonly random: Random;
   readonly identity: string;
+  /** Ends the connections to the cluster and to its engines. */
+  close(): Promise<void>;
   /** Runs what leads while this process is the one, and again whenever it is anew. */
   elect(onLeading: (signal: AbortSignal) => Promise<void>): { start(): void; stop(): Promise<void> };
 }
@@ -96,7 +98,7 @@ export class KubernetesFleet implements ClusterEngines {
     await this.election.stop();
     await this.view.stop();
     await Promise.all(this.subscriptions.map((one) => one.close()));
-    await this.ports.api.close();
+    await this.ports.close();
   }
 
   list(): EngineView[] {

@@ -240,7 +240,8 @@ export function startController(cluster: TestCluster, identity = 'one', bus: Bus
   });
   const fleet = new KubernetesFleet(
     {
-      ...{ api: withoutClose(api), bus, clock, random, identity, chart, defaults: noDefaults },
+      ...{ api, bus, clock, random, identity, chart, defaults: noDefaults },
+      close: async () => undefined,
       renderer: new Renderer(helm, chart, clock),
       recorder: createEventRecorder({ api, component: 'flotilla-fleet', clock, random }),
       createReplicas(model, listener) {
@@ -259,15 +260,4 @@ export function startController(cluster: TestCluster, identity = 'one', bus: Bus
     { namespaces: [namespace], faults: { taints: [], conditions: ['XidCriticalError'] } },
   );
   return { fleet, orders, replicas: (name = 'llama') => replicas.get(`${namespace}/${name}`), renders: () => renders };
-}
-
-/** One cluster serves several controllers. */
-function withoutClose(api: MemoryApi): MemoryApi {
-  return new Proxy(api, {
-    get: (target, name) => {
-      if (name === 'close') return async () => undefined;
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
 }
