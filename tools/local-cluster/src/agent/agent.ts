@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { systemClock, type Clock } from '@flotilla/kernel';
 import { configMaps, follow, pods, secrets, type KubeApi, type Pod } from '@flotilla/kubernetes';
@@ -39,6 +39,9 @@ export interface Agent {
   stop(): Promise<void>;
 }
 
+/** Logs of so many pods that are gone are kept. */
+const mostGoneLogs = 200;
+
 /** Phases after which nothing of a pod runs. */
 const over = ['Succeeded', 'Failed'];
 
@@ -75,6 +78,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const addresses = new Addresses(podNetwork);
   const workers = new Map<string, PodWorker>();
   const leaving = new Set<Promise<void>>();
+  const gone: string[] = [];
 
   const begin = (key: string, pod: Pod) => {
     if (over.includes(pod.status?.phase ?? '')) return;
@@ -86,7 +90,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const leave = (key: string, worker: PodWorker) => {
     workers.delete(key);
     worker.kill();
-    const left = worker.ended().then(() => addresses.giveBack(worker.place.podIP));
+    const left = worker.ended().then(() => {
+      addresses.giveBack(worker.place.podIP);
+      const oldest = gone.push(key) > mostGoneLogs ? gone.shift()! : undefined;
+      if (oldest === undefined || workers.has(oldest) || gone.includes(oldest)) return;
+      rmSync(path.join(folders.logs, oldest), { recursive: true, force: true });
+    });
     leaving.add(left);
     void left.finally(() => leaving.delete(left));
   };

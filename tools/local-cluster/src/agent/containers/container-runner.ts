@@ -38,6 +38,7 @@ export class ContainerRunner {
   readonly started: Promise<void>;
   readonly #setting: RunnerSetting;
   readonly #ending = new AbortController();
+  readonly #killed = new AbortController();
   #markStarted: () => void = () => undefined;
   #live: { process: RunningProcess; launch: Launch; stopProbes: () => void } | undefined;
 
@@ -60,7 +61,7 @@ export class ContainerRunner {
     try {
       for (;;) {
         const launch = await this.#launch();
-        if (!launch) return;
+        if (!launch || this.#ending.signal.aborted) return;
         backOff.started();
         const termination = await this.#runOnce(launch);
         if (this.#ending.signal.aborted || !restartsAfter(policy, termination.code)) return;
@@ -87,6 +88,7 @@ export class ContainerRunner {
 
   kill(): void {
     this.#ending.abort();
+    this.#killed.abort();
     this.#live?.process.kill();
   }
 
@@ -104,16 +106,22 @@ export class ContainerRunner {
         const { reason, message } = error;
         this.#enter({ kind: 'waiting', reason, message });
         tell('Warning', 'Failed', `Error: ${reason}: ${message}`);
-        if (reason === 'ErrImagePull' && (await this.#pause(imageBackOffMs))) {
-          const backingOff = `Back-off pulling image "${spec.image}": ${message}`;
-          this.#enter({ kind: 'waiting', reason: 'ImagePullBackOff', message: backingOff });
-          tell('Normal', 'BackOff', `Back-off pulling image "${spec.image}"`);
-        }
-        // Images are a table: waiting brings none. What is missing in the API may come.
-        await sourcesChanged(signal);
+        if (reason === 'ErrImagePull') await this.#backOffFromImage(message);
+        // What is missing in the API may come.
+        else await sourcesChanged(signal);
       }
     }
     return undefined;
+  }
+
+  /** Images are a table, and waiting brings none: this lasts until the container is told to end. */
+  async #backOffFromImage(message: string): Promise<void> {
+    const { tell, spec } = this.#setting;
+    if (!(await this.#pause(imageBackOffMs))) return;
+    const backingOff = `Back-off pulling image "${spec.image}"`;
+    this.#enter({ kind: 'waiting', reason: 'ImagePullBackOff', message: `${backingOff}: ${message}` });
+    tell('Normal', 'BackOff', backingOff);
+    await new Promise((resolve) => this.#ending.signal.addEventListener('abort', resolve, { once: true }));
   }
 
   async #runOnce(launch: Launch): Promise<Termination> {
@@ -176,7 +184,9 @@ export class ContainerRunner {
 
   #target(launch: Launch): CheckTarget {
     const { podIP, spec } = this.#setting;
-    return { podIP, ports: spec.ports, exec: (command, timeoutMs) => execute(launch.planFor(command), timeoutMs) };
+    const { signal } = this.#killed;
+    const exec = (command: readonly string[], timeoutMs: number) => execute(launch.planFor(command), timeoutMs, signal);
+    return { podIP, ports: spec.ports, exec };
   }
 
   #terminationOf({ code, signal, failure }: Exit, startedAt: string): Termination {

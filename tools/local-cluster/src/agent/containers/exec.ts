@@ -2,8 +2,13 @@ import { startProcess, type ProcessPlan } from './process.ts';
 
 const outputLimit = 4_096;
 
-/** Runs a command to its end; after the deadline it is killed, and this rejects. */
-export async function execute(plan: ProcessPlan, timeoutMs: number): Promise<{ code: number; output: string }> {
+/** Runs a command to its end; after the deadline it is killed, and this rejects. When the signal aborts it is killed too. */
+export async function execute(
+  plan: ProcessPlan,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<{ code: number; output: string }> {
+  signal.throwIfAborted();
   let output = '';
   const running = startProcess(plan, (chunk) => {
     output = (output + chunk.toString()).slice(-outputLimit);
@@ -13,7 +18,10 @@ export async function execute(plan: ProcessPlan, timeoutMs: number): Promise<{ c
     late = true;
     running.kill();
   }, timeoutMs);
-  const { code, failure } = await running.ended.finally(() => clearTimeout(timer));
+  signal.addEventListener('abort', running.kill, { once: true });
+  const { code, failure } = await running.ended;
+  clearTimeout(timer);
+  signal.removeEventListener('abort', running.kill);
   if (late) throw new Error(`command timed out after ${timeoutMs} ms`);
   return { code, output: failure ?? output };
 }

@@ -24,6 +24,7 @@ export class PodFiles {
   readonly #world: PodWorld;
   readonly #identity: PodIdentity;
   #filling: Promise<void> = Promise.resolve();
+  #prepared = false;
   #renewal: Timer | undefined;
   #unsubscribe: () => void = () => undefined;
 
@@ -54,12 +55,14 @@ export class PodFiles {
       waiting.abort();
     }
     if (signal.aborted) return;
+    this.#prepared = true;
     this.#unsubscribe = sources.onChange((changed) => changed === namespace && this.refill(current(), signal));
     this.#renewLater(current, signal);
   }
 
-  /** Writes anew what changed. What cannot be written stays as it was. */
+  /** Writes anew what changed since it was prepared. What cannot be written stays as it was. */
   refill(pod: Pod, signal: AbortSignal): void {
+    if (!this.#prepared) return;
     this.#filling = this.#filling.then(() => this.#fill(pod, signal)).catch(() => undefined);
   }
 

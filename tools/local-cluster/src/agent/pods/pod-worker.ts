@@ -73,10 +73,12 @@ export class PodWorker {
 
   /** The object changed: what the pod tells its containers of itself is written anew; a deletion begins its end. */
   update(pod: Pod): void {
+    const { signal } = this.#stopping;
+    const before = this.#pod;
     this.#pod = pod;
     const { deletionTimestamp, deletionGracePeriodSeconds: grace } = pod.metadata;
-    if (deletionTimestamp === undefined) this.#files.refill(pod, this.#stopping.signal);
-    else if (!this.#stopping.signal.aborted) void this.#end((grace ?? defaultGraceSeconds) * 1_000);
+    if (deletionTimestamp !== undefined && !signal.aborted) void this.#end((grace ?? defaultGraceSeconds) * 1_000);
+    else if (toldOf(before) !== toldOf(pod)) this.#files.refill(pod, signal);
   }
 
   /** Ends at once: the object is gone, or the agent stops. */
@@ -195,6 +197,11 @@ export class PodWorker {
   #now(): string {
     return `${new Date(this.#world.clock.now()).toISOString().slice(0, 19)}Z`;
   }
+}
+
+/** What of an object changes while its pod runs and can be read in the pod. */
+function toldOf({ metadata: { labels, annotations } }: Pod): string {
+  return JSON.stringify([labels, annotations]);
 }
 
 function isSidecar({ view }: ContainerRunner): boolean {
