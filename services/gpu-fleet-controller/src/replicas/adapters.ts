@@ -58,10 +58,15 @@ export class Adapters {
     return this.hidden.get(engine)?.has(name) ?? false;
   }
 
+  /** There are none, and there were none. */
+  get none(): boolean {
+    return this.parts.specs().length === 0 && this.known.size === 0;
+  }
+
   /** Begins the loads and unloads that are due. */
   step(ready: readonly PodEngine[]): void {
+    if (this.closing.signal.aborted) return;
     const specs = this.parts.specs();
-    if (this.closing.signal.aborted || (specs.length === 0 && this.known.size === 0)) return;
     for (const { name } of specs) this.known.add(name);
     const wanted = specs.map((spec) => ({ name: spec.name, copies: this.copies(spec) }));
     const paths = new Map(specs.map(({ name, path }) => [name, path]));

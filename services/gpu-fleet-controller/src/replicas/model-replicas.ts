@@ -105,7 +105,8 @@ class ModelReplicas implements Replicas {
   }
 
   known(): boolean {
-    return [...this.pods.values()].every((engine) => engine.known);
+    for (const engine of this.pods.values()) if (!engine.known) return false;
+    return true;
   }
 
   list(): readonly Replica[] {
@@ -183,7 +184,7 @@ class ModelReplicas implements Replicas {
         this.stepAgain = false;
         this.sleeper.step(this.pods.values());
         // What has not been asked yet may have what is missing.
-        if (this.known()) this.lora.step(this.ready());
+        if (!this.lora.none && this.known()) this.lora.step(this.ready());
         this.activations.step();
       }
     } finally {

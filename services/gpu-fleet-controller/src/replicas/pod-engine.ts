@@ -12,8 +12,8 @@ import type { Look, VllmControl } from './vllm-control.ts';
 
 const log = logger('fleet');
 
-/** Milliseconds a probe may take. */
-const probeTimeoutMs = 1_000;
+/** Milliseconds a probe may take: an engine under load keeps its API waiting for longer than its health is worth. */
+const probeTimeoutMs = 2_000;
 /** Failed probes in a row until an engine that answered is lost: one may be a lost packet. */
 const failuresUntilLost = 2;
 /** Of so many probes of an engine that is well one asks for all; the others for its metrics alone, a third of the cost. */
