@@ -173,8 +173,8 @@ class Autoscaler implements Scaler {
   }
 
   /** Who sees nothing changes nothing. */
-  #unsure({ spec, lots }: Scene, counts: Counts): Ask {
-    const units = unitsOf(counts, lots);
+  #unsure({ spec, lots, lost }: Scene, counts: Counts): Ask {
+    const units = Math.max(0, unitsOf(counts, lots) - lost);
     this.#peak.add(this.#time.at, units, spec.scaling.scaleDownDelaySeconds * 1_000);
     return { units, kind: 'nothing', words: 'the replicas do not tell their load, or not for long enough' };
   }
