@@ -3,6 +3,7 @@ import path from 'node:path';
 import { benchChat, benchStreams } from './chat.ts';
 import { benchFailover } from './failover.ts';
 import { benchFleet, manyModels } from './fleet/index.ts';
+import { benchScaling } from './fleet/scaling.ts';
 import { benchLimits } from './limits/index.ts';
 import { measureReference } from './reference.ts';
 import { benchRpc } from './rpc/index.ts';
@@ -26,6 +27,7 @@ const suites: Record<string, () => Promise<BenchRow[]>> = {
   failover: benchFailover,
   fleet: benchFleet,
   'fleet-many': manyModels,
+  'fleet-scaling': benchScaling,
   standalone: () => chat('standalone'),
   mesh: () => chat('mesh'),
   'streams-standalone': () => benchStreams('standalone', streams),
