@@ -10,13 +10,14 @@ import {
   type Random,
 } from '@flotilla/kernel';
 import type { RpcNetwork } from '@flotilla/rpc';
-import { createClusterEngines } from './cluster-engines.ts';
+import type { ClusterEnginesPorts } from './cluster-engines.ts';
 import type { FleetConfig } from './config.ts';
 import { createOllamaControl } from './activation/ollama-control.http.ts';
 import { ActivationRpc } from './activation.rpc.ts';
 import { publishEngines } from './fleet.events.ts';
 import { FleetRpc } from './fleet.rpc.ts';
 import { Fleet } from './fleet.ts';
+import type { ClusterEngines } from './kubernetes-fleet.ts';
 import { createHttpProbe } from './probe.http.ts';
 import { createProcessHost } from './process-host.node.ts';
 
@@ -40,8 +41,14 @@ export class FleetModule {
         ollama: createOllamaControl(),
         processes: createProcessHost(env, clock),
         publish: (engines) => publishEngines(bus, engines),
-        ...(config.kubernetes && { cluster: await createClusterEngines(config, { bus, clock, random }) }),
+        ...(config.kubernetes && { cluster: await clusterEngines(config, { bus, clock, random }) }),
       });
     return { module: FleetModule, controllers: [FleetRpc, ActivationRpc], providers: [{ provide: Fleet, useFactory }] };
   }
+}
+
+/** Loaded only where there is a cluster: a laptop needs none of it. */
+async function clusterEngines(config: FleetConfig, ports: ClusterEnginesPorts): Promise<ClusterEngines> {
+  const { createClusterEngines } = await import('./cluster-engines.ts');
+  return createClusterEngines(config, ports);
 }
