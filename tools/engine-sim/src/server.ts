@@ -127,8 +127,10 @@ async function stop(engine: Engine, server: Server, graceMs: number): Promise<vo
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
   if (graceMs > 0) {
-    const grace = new Promise<void>((resolve) => engine.clock.after(graceMs, resolve));
+    let timer: { cancel(): void } | undefined;
+    const grace = new Promise<void>((resolve) => (timer = engine.clock.after(graceMs, resolve)));
     await Promise.race([closed, grace]);
+    timer?.cancel();
   }
   engine.scheduler.abortAll();
   server.closeAllConnections();
