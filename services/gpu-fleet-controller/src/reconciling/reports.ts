@@ -27,7 +27,10 @@ export class Reports {
     }
     if (rollout !== before.rollout) {
       const back = plan.phase === 'RollingBack' || plan.failedRevision !== undefined;
-      this.recorder.record(model, back ? 'Warning' : 'Normal', `Rollout${plan.phase}`, plan.message);
+      const [type, reason] = back
+        ? (['Warning', 'RolledBack'] as const)
+        : (['Normal', `Rollout${plan.phase}`] as const);
+      this.recorder.record(model, type, reason, plan.message);
     }
     if (trouble && trouble.message !== before.trouble) {
       this.recorder.record(model, 'Warning', trouble.reason, trouble.message);

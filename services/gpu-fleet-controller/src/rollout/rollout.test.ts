@@ -100,6 +100,13 @@ describe('given a new version', () => {
     expect(model.run(1).plan).toMatchObject({ phase: 'RollingBack', failedRevision: 'b' });
   });
 
+  it('is named as failed by every plan from then on, so that a status that was not written in time still says so', () => {
+    const model = atCanary();
+    model.trips = [{ kind: 'ImageError', revision: 'b', message: 'no such image' }];
+    for (let i = 0; i < 5; i += 1) expect(model.run(1).plan.failedRevision).toBe('b');
+    expect(model.plan.phase).toBe('Steady');
+  });
+
   it('is not tried again until the spec changes, even by a controller begun anew', () => {
     const model = atCanary();
     model.answers('b', 20, 10);

@@ -161,7 +161,7 @@ class VersionRollout implements Rollout {
     const message = `version ${wanted} was given up${why}; ${stable} serves`;
     const groups = only(stable, scaling.byProfile);
     const gone = total(fresh.present) === 0 && old.every(({ revision }) => revision === stable);
-    if (gone) return { groups, shares: undefined, stable, phase: 'Steady', message };
+    if (gone) return { groups, shares: undefined, stable, phase: 'Steady', message, failedRevision: wanted };
     const serves = old.some(({ revision, ready }) => revision === stable && total(ready) > 0);
     const shares = serves
       ? new Map([
