@@ -6,6 +6,7 @@ import type { ContainerSpec } from '../pod-spec.ts';
 import { createPathRewriter, type Mount } from '../volumes/mounts.ts';
 import type { PodVolumes } from '../volumes/pod-volumes.ts';
 import type { Sources } from '../volumes/sources.ts';
+import { onOwnAddress } from './any-address.ts';
 import type { PodPlace } from './downward.ts';
 import { environmentOf } from './environment.ts';
 import { expand } from './expansion.ts';
@@ -81,7 +82,8 @@ function launch(pod: Pod, container: ContainerSpec, image: Image, setting: Launc
   const { uid, gid } = image.user ?? {};
   if (uid !== undefined) for (const { real } of [...scratch, ...mounted]) chownSync(real, uid, gid!);
 
-  const rewrite = createPathRewriter(mounts);
+  const withPaths = createPathRewriter(mounts);
+  const rewrite = (text: string) => onOwnAddress(withPaths(text), place.podIP);
   const inContainer = (word: string) => rewrite(expand(word, variables));
   const temporary = rewrite('/tmp');
   const env: Record<string, string> = {
