@@ -88,7 +88,20 @@ export const tools = [
     find: () => chosen('FLOTILLA_CONTROL_PLANE') ?? pinned('control-plane', controlPlaneVersion()),
     install: buildControlPlane,
   },
+  prometheus('prometheus', 'dashboards and recordings on real figures'),
+  prometheus('promtool', 'the syntax of alerts and dashboards'),
 ];
+
+/** Both lie in one package of Debian's. */
+function prometheus(name, purpose) {
+  return {
+    name,
+    for: purpose,
+    version: '>= 2.40',
+    find: () => chosen(`FLOTILLA_${name.toUpperCase()}`) ?? inToolsDir(`bin/${name}`) ?? onPath(name),
+    install: () => aptInstall('prometheus', 'install Prometheus 2.40 or later with your package manager'),
+  };
+}
 
 /** The file an environment variable names (in it, when the variable names a folder). */
 function chosen(variable, inside = '') {

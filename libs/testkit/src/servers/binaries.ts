@@ -2,8 +2,9 @@ import { accessSync, constants } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 
-export type ToolName = 'redis-server' | 'nats-server' | 'postgres' | 'grpcurl' | ClusterTool;
+export type ToolName = 'redis-server' | 'nats-server' | 'postgres' | 'grpcurl' | ClusterTool | MonitoringTool;
 type ClusterTool = 'etcd' | 'control-plane' | 'kwok' | 'helm';
+type MonitoringTool = 'prometheus' | 'promtool';
 
 interface Place {
   /** The environment variable that names the file (PostgreSQL: the folder of its programs). */
@@ -27,6 +28,8 @@ const places: Record<ToolName, Place> = {
   'control-plane': { variable: 'FLOTILLA_CONTROL_PLANE', installed: 'bin/control-plane', onPath: false },
   kwok: { variable: 'FLOTILLA_KWOK', installed: 'bin/kwok', onPath: true },
   helm: { variable: 'FLOTILLA_HELM', installed: 'bin/helm', onPath: true },
+  prometheus: { variable: 'FLOTILLA_PROMETHEUS', installed: 'bin/prometheus', onPath: true },
+  promtool: { variable: 'FLOTILLA_PROMTOOL', installed: 'bin/promtool', onPath: true },
 };
 
 /** The executable of a tool, or undefined: the environment's choice, else what `make tools` installed, else the PATH. */
