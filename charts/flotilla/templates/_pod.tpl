@@ -41,6 +41,7 @@
 {{- if and (eq .name "gpu-fleet-controller") $root.Values.fleet.kubernetes }}
 {{- $_ := set $env "FLOTILLA_FLEET_KUBERNETES" "true" }}
 {{- $_ := set $env "FLOTILLA_FLEET_KUBERNETES_NAMESPACES" (include "flotilla.fleetNamespaces" $root | fromYamlArray | join ",") }}
+{{- $_ := set $env "FLOTILLA_FLEET_KUBERNETES_NODES" (toString $root.Values.fleet.nodes) }}
 {{- $_ := set $env "FLOTILLA_FLEET_ENGINE_CHART" $root.Values.fleet.engineChart }}
 {{- with $root.Values.fleet.engineImage }}{{ $_ := set $env "FLOTILLA_FLEET_ENGINE_IMAGE" . }}{{ end }}
 {{- if $root.Values.fleet.engineValues }}

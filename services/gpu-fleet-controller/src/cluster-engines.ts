@@ -1,16 +1,13 @@
-import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { Bus } from '@flotilla/bus';
 import { createHelm } from '@flotilla/helm';
 import type { Clock, Random } from '@flotilla/kernel';
 import { connectKubeApi, createEventRecorder, createLeaderElection, findAccess } from '@flotilla/kubernetes';
-import { parse } from 'yaml';
-import { z } from 'zod';
 import type { FleetConfig } from './config.ts';
+import { engineDefaults } from './engine-defaults.ts';
 import { KubernetesFleet, type ClusterEngines, type KubernetesFleetPorts } from './kubernetes-fleet.ts';
 import { models } from './models/model.ts';
 import { fleetManager } from './models/names.ts';
-import type { EngineDefaults } from './models/shape.ts';
 import { readChart } from './reconciling/chart.ts';
 import { Renderer } from './reconciling/renderer.ts';
 import { createReplicas } from './replicas/model-replicas.ts';
@@ -63,7 +60,7 @@ export async function createClusterEngines(
     },
     {
       namespaces: namespacesOf(config.kubernetesNamespaces, own),
-      faults: { taints: gpuFaultTaints, conditions: gpuFaultConditions },
+      ...(config.kubernetesNodes && { faults: { taints: gpuFaultTaints, conditions: gpuFaultConditions } }),
     },
   );
 }
@@ -86,27 +83,4 @@ const alone: KubernetesFleetPorts['elect'] = (onLeading) => {
 function namespacesOf(named: readonly string[], own: string): readonly string[] {
   if (named.includes('*')) return [''];
   return named.length > 0 ? [...new Set(named)] : [own];
-}
-
-const valuesFile = z.looseObject({ networkPolicy: z.looseObject({}).default({}) });
-
-async function engineDefaults(config: FleetConfig, own: string): Promise<EngineDefaults> {
-  const given = config.engineValues === undefined ? {} : await readValues(config.engineValues);
-  const { networkPolicy, ...values } = valuesFile.parse(given);
-  return {
-    ...(config.engineImage !== undefined && { image: config.engineImage }),
-    args: config.engineArgs,
-    // Models may be in namespaces where nothing of the platform is.
-    values: { ...values, networkPolicy: { platformNamespace: own, ...networkPolicy } },
-  };
-}
-
-async function readValues(file: string): Promise<unknown> {
-  try {
-    return z.looseObject({}).parse(parse(await readFile(file, 'utf8')) ?? {});
-  } catch (cause) {
-    throw new Error(`FLOTILLA_FLEET_ENGINE_VALUES: ${file} holds no YAML of the chart's values: ${String(cause)}`, {
-      cause,
-    });
-  }
 }

@@ -13,6 +13,9 @@ export const kubernetesSettings = {
   kubernetesNamespaces: namespaces
     .prefault('')
     .describe('namespaces whose Models are served; `*`: all; empty: the one of the pod or of the kubeconfig'),
+  kubernetesNodes: envFlag
+    .prefault('true')
+    .describe('whether nodes are watched, a right on the whole cluster: off, faults of GPUs and zones are not seen'),
   kubeconfig: z
     .string()
     .min(1)

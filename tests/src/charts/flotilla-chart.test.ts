@@ -79,34 +79,6 @@ describeWith(['helm'], 'charts/flotilla', () => {
     expect(ofKind(await render({ ...minimal, migrations: { enabled: false } }), 'Job')).toEqual([]);
   });
 
-  it('gives the controller its own namespace, or those that are named, and no right on Secrets', async () => {
-    const rules = (objects: Awaited<ReturnType<typeof render>>, kind: string) =>
-      ofKind(objects, kind).map(({ metadata, ...rest }) => ({
-        where: metadata.namespace ?? metadata.name,
-        resources: (rest['rules'] as { resources: string[]; verbs: string[] }[]).flatMap(({ resources }) => resources),
-      }));
-    const own = await render(minimal);
-    expect(
-      rules(own, 'Role')
-        .map(({ where }) => where)
-        .toSorted(),
-    ).toEqual(['flotilla-fleet-leader', 'platform']);
-    expect(rules(own, 'ClusterRole').map(({ resources }) => resources)).toEqual([['nodes']]);
-    const named = await render({ ...minimal, fleet: { namespaces: ['a', 'b'], nodes: false } });
-    expect(
-      rules(named, 'Role')
-        .map(({ where }) => where)
-        .toSorted(),
-    ).toEqual(['a', 'b', 'flotilla-fleet-leader']);
-    expect(rules(named, 'ClusterRole')).toEqual([]);
-    expect(JSON.stringify(rules(named, 'Role'))).not.toContain('secrets');
-    const all = await render({ ...minimal, fleet: { namespaces: ['*'], nodes: false } });
-    expect(rules(all, 'Role').map(({ where }) => where)).toEqual(['flotilla-fleet-leader']);
-    expect(rules(all, 'ClusterRole').map(({ where }) => where)).toEqual(['platform-flotilla-fleet']);
-    const without = await render({ ...minimal, fleet: { kubernetes: false } });
-    expect([...ofKind(without, 'Role'), ...ofKind(without, 'ClusterRole')]).toEqual([]);
-  });
-
   it('leaves Models and their CRD where they are when it goes', async () => {
     const objects = await render(everything);
     const kept = objects.filter(({ metadata }) => metadata.annotations?.['helm.sh/resource-policy'] === 'keep');

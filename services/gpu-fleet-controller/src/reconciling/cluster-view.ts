@@ -46,7 +46,8 @@ export const isWorkload = ({ kind }: KubeObject): boolean => workloadKinds.some(
 export interface ClusterViewOptions {
   /** Empty string: all namespaces. */
   readonly namespaces: readonly string[];
-  readonly faults: NodeFaultSigns;
+  /** What makes a node bad. Absent: nodes are not watched. */
+  readonly faults?: NodeFaultSigns;
 }
 
 /** A pod, and what a ReplicaSet is told it costs to take it away. */
@@ -82,9 +83,11 @@ export class ClusterView {
   /** Resolves when all is known once. Rejects when it is stopped before. */
   async start(): Promise<void> {
     const { faults } = this.options;
-    this.take(follow(this.api, nodes, {}, { keep: nodeReader(faults) }, this.ports), (name, now) =>
-      this.nodeChanged(name, now),
-    );
+    if (faults) {
+      this.take(follow(this.api, nodes, {}, { keep: nodeReader(faults) }, this.ports), (name, now) =>
+        this.nodeChanged(name, now),
+      );
+    }
     for (const namespace of this.options.namespaces) this.startIn(namespace);
     await Promise.all(this.followed.map(({ synced }) => synced));
   }
