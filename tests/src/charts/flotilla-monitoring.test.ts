@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describeWith } from '@flotilla/testkit';
+import { describeWith, requireTool } from '@flotilla/testkit';
 import { expect, it } from '@jest/globals';
 import { stringify } from 'yaml';
 import { everything, ofKind, render, root } from './flotilla.fixture.ts';
@@ -25,8 +25,6 @@ function unknownIn(expr: string): string[] {
   const plain = names.filter((name) => !expr.includes(`vllm:${name}`) && !expr.includes(`flotilla:${name}`));
   return plain.filter((name) => !metrics.has(name) && !metrics.has(name.replace(/_(bucket|sum|count)$/, '')));
 }
-
-const promtool = spawnSync('promtool', ['--version']).status === 0;
 
 describeWith(['helm'], 'the monitoring of charts/flotilla', () => {
   const rules = async () => {
@@ -70,20 +68,22 @@ describeWith(['helm'], 'the monitoring of charts/flotilla', () => {
     expect(check).not.toThrow();
   });
 
-  (promtool ? it : it.skip)('is PromQL that Prometheus reads (needs promtool)', async () => {
-    const panels = (await dashboards()).flatMap(({ uid, panels: all }) =>
-      all.flatMap(({ targets }, panel) => targets.map(({ expr }, at) => ({ record: `${uid}_${panel}_${at}`, expr }))),
-    );
-    const plain = panels.map(({ record, expr }) => ({
-      record: record.replaceAll('-', '_'),
-      expr: expr.replaceAll('$__rate_interval', '1m').replaceAll('$namespace', '.*'),
-    }));
-    const { groups } = await rules();
-    const folder = mkdtempSync(path.join(tmpdir(), 'flotilla-rules-'));
-    const file = path.join(folder, 'rules.yaml');
-    writeFileSync(file, stringify({ groups: [...groups, { name: 'dashboards', rules: plain }] }));
-    const { status, stderr } = spawnSync('promtool', ['check', 'rules', file], { encoding: 'utf8' });
-    rmSync(folder, { recursive: true });
-    expect([status, stderr]).toEqual([0, '']);
+  describeWith(['promtool'], 'as Prometheus reads it', () => {
+    it('is PromQL', async () => {
+      const panels = (await dashboards()).flatMap(({ uid, panels: all }) =>
+        all.flatMap(({ targets }, panel) => targets.map(({ expr }, at) => ({ record: `${uid}_${panel}_${at}`, expr }))),
+      );
+      const plain = panels.map(({ record, expr }) => ({
+        record: record.replaceAll('-', '_'),
+        expr: expr.replaceAll('$__rate_interval', '1m').replaceAll('$namespace', '.*'),
+      }));
+      const { groups } = await rules();
+      const folder = mkdtempSync(path.join(tmpdir(), 'flotilla-rules-'));
+      const file = path.join(folder, 'rules.yaml');
+      writeFileSync(file, stringify({ groups: [...groups, { name: 'dashboards', rules: plain }] }));
+      const { status, stderr } = spawnSync(requireTool('promtool'), ['check', 'rules', file], { encoding: 'utf8' });
+      rmSync(folder, { recursive: true });
+      expect([status, stderr]).toEqual([0, '']);
+    });
   });
 });
