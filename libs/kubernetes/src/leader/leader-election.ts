@@ -68,6 +68,8 @@ class Election implements LeaderElection {
   }
 
   start(): void {
+    // One that never led says so too: an alert on "none leads" has to find a series.
+    leader.set(0, { lease: this.#options.name });
     this.#running ??= this.#run(this.#stopping.signal);
   }
 
