@@ -16,6 +16,7 @@ export { findTool, requireTool, type ToolName } from './servers/binaries.ts';
 export { startNats, type NatsOptions } from './servers/nats.ts';
 export { serverUser, type ServerUser } from './servers/postgres-cluster.ts';
 export { startPostgres } from './servers/postgres.ts';
+export { startPrometheus, type PrometheusOptions } from './servers/prometheus.ts';
 export { startRedis, type RedisOptions } from './servers/redis.ts';
 export type { ServerOptions, TestServer } from './servers/server.ts';
 export { readEvents, type SseAnswer } from './sse.ts';

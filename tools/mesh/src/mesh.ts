@@ -21,6 +21,8 @@ export interface Mesh {
   readonly databaseUrl: string;
   /** Where each service answers gRPC, as host:port; the same over restarts. */
   readonly rpc: Readonly<Record<ServiceName, string>>;
+  /** Where each serves /metrics and its probes, as host:port. */
+  readonly ops: Readonly<Record<ServiceName, string>>;
   /** Process ids by service. */
   readonly pids: Readonly<Record<ServiceName, number>>;
   readonly servers: { redis: RunningServer; nats: RunningServer; postgres: RunningServer };
@@ -74,7 +76,10 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     await Promise.all(services.map(async (name) => [name, { rpc: await freePort(), ops: await freePort() }] as const)),
   ) as Record<ServiceName, Addresses>;
   const port = options.port ?? (await freePort());
-  const rpc = Object.fromEntries(services.map((name) => [name, `127.0.0.1:${addresses[name].rpc}`])) as Mesh['rpc'];
+  const at = (kind: keyof Addresses) =>
+    Object.fromEntries(services.map((name) => [name, `127.0.0.1:${addresses[name][kind]}`])) as Mesh['rpc'];
+  const rpc = at('rpc');
+  const ops = at('ops');
 
   const shared: Record<string, string> = {
     FLOTILLA_NATS_URL: nats.url,
@@ -94,17 +99,16 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const running = new Map<ServiceName, Child>();
 
   const start = async (name: ServiceName) => {
-    const { ops } = addresses[name];
     const main = path.resolve(import.meta.dirname, `../../../services/${name}/dist/main.js`);
     const child = await startChild({
       command: process.execPath,
       args: ['--enable-source-maps', ...nodeFlags, main],
       env: {
         ...{ ...shared, ...own[name] },
-        ...{ FLOTILLA_RPC_LISTEN: rpc[name], FLOTILLA_OPS_LISTEN: `127.0.0.1:${ops}` },
+        ...{ FLOTILLA_RPC_LISTEN: rpc[name], FLOTILLA_OPS_LISTEN: ops[name] },
       },
       logFile: path.join(options.folder, `${name}.log`),
-      ready: { url: `http://127.0.0.1:${ops}/readyz` },
+      ready: { url: `http://${ops[name]}/readyz` },
       // Seven processes that start at once on a busy machine take their time.
       readyTimeoutMs: 90_000,
       stopTimeoutMs: 35_000,
@@ -127,6 +131,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     url: `http://127.0.0.1:${port}`,
     databaseUrl: postgres.url,
     rpc,
+    ops,
     get pids() {
       return Object.fromEntries([...running].map(([name, child]) => [name, child.pid])) as Record<ServiceName, number>;
     },
