@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { startTelemetry } from '@flotilla/telemetry';
 import { createFakeClock, createSeededRandom } from '@flotilla/testkit';
 import fc from 'fast-check';
 import { configMaps, follow, followPauseMs, KubeError, type KubeObject } from './index.ts';
@@ -155,6 +156,38 @@ describe('following a resource', () => {
     await clock.advanceAsync(0);
     expect([...following.items.values()]).toEqual(['1', '1']);
     await following.stop();
+  });
+
+  it('says once what somebody has to mend, and again when it is something else; not that the API is away', async () => {
+    const warnings: string[] = [];
+    const telemetry = await startTelemetry({
+      ...{ service: 'test', metrics: false, logLevel: 'warn' },
+      logSink: (line) => warnings.push((JSON.parse(line) as { fields: { reason: string } }).fields.reason),
+    });
+    const clock = createFakeClock();
+    const api = createMemoryApi({ clock });
+    api.setDown(true);
+    const following = follow(
+      api,
+      configMaps,
+      {},
+      { keep: ({ data }) => data },
+      { clock, random: createSeededRandom() },
+    );
+    await clock.advanceAsync(60_000);
+    expect(warnings).toEqual([]);
+    api.setDown(false);
+    let answer: Error = new KubeError('forbidden', 'no role');
+    api.intercept(() => {
+      throw answer;
+    });
+    await clock.advanceAsync(600_000);
+    expect(warnings).toEqual(['forbidden']);
+    answer = new TypeError('a fault of ours');
+    await clock.advanceAsync(600_000);
+    expect(warnings).toEqual(['forbidden', 'unexpected']);
+    await following.stop();
+    await telemetry.shutdown();
   });
 
   it('that is stopped before its first list says so to who waits for it', async () => {

@@ -3,7 +3,7 @@ import { logger } from '@flotilla/telemetry';
 import type { Followed, FollowOptions } from './followed.ts';
 import { Held } from './held.ts';
 import type { KubeApi, Selection } from './kube-api.ts';
-import { KubeError } from './kube-error.ts';
+import { KubeError, type KubeErrorKind } from './kube-error.ts';
 import { listsTotal, watchBreaksTotal } from './kube-metrics.ts';
 import { keyOf, type KubeObject, type Resource } from './object.ts';
 
@@ -16,6 +16,8 @@ const longestPauseMs = 30_000;
 const goodWatchMs = 10_000;
 /** After so many failures in a row the version is not trusted any more: an API restored from a backup never reaches it. */
 const failuresUntilList = 5;
+/** What happens to every watch some time. All else somebody has to mend: a role, a kind that is not installed, this code. */
+const usual: ReadonlySet<KubeErrorKind | 'unexpected'> = new Set(['gone', 'unavailable', 'cancelled']);
 
 const log = logger('kubernetes');
 
@@ -37,6 +39,7 @@ export function follow<T extends KubeObject, K>(
   });
   synced.catch(() => undefined);
   let version: string | undefined;
+  let said = '';
 
   const list = async (): Promise<void> => {
     const seen = new Set<string>();
@@ -54,6 +57,7 @@ export function follow<T extends KubeObject, K>(
     } while (next !== undefined);
     held.keepOnly(seen);
     version = listed;
+    said = '';
     listsTotal.add(1, { resource: resource.plural });
     listedOnce();
   };
@@ -70,6 +74,14 @@ export function follow<T extends KubeObject, K>(
     }
   };
 
+  /** Once for each reason, until it could be listed again. */
+  const say = (reason: KubeErrorKind | 'unexpected', error: string): void => {
+    const text = `${reason} ${error}`;
+    const level = usual.has(reason) || text === said ? 'debug' : 'warn';
+    if (level === 'warn') said = text;
+    log[level](`following ${resource.plural} broke off; it is tried again`, { reason, error });
+  };
+
   const run = async (): Promise<void> => {
     let failures = 0;
     while (!signal.aborted) {
@@ -84,7 +96,7 @@ export function follow<T extends KubeObject, K>(
         const kind = error instanceof KubeError ? error.kind : 'unexpected';
         wantedMs = error instanceof KubeError ? (error.retryAfterMs ?? 0) : 0;
         watchBreaksTotal.add(1, { resource: resource.plural, reason: kind });
-        log.debug(`following ${resource.plural} broke off`, { reason: kind, error: String(error) });
+        say(kind, String(error));
         if (kind === 'gone' || failures + 1 >= failuresUntilList) version = undefined;
       }
       const lasted = clock.monotonic() - watchedFrom;
