@@ -43,6 +43,8 @@ export interface EngineView {
   /** What it does not serve now and can be made to. */
   activatable: readonly string[];
   onDemand: boolean;
+  /** What is activatable will not start, for this reason, until somebody mends it. */
+  refused?: boolean;
   /** The part of the fleet it is told of with. Absent: that of this machine. */
   scope?: string;
   /** Its version, while two serve the model, and the version's part of the requests, 0 to 1. */

@@ -16,7 +16,7 @@ export function engineMessage(engine: EngineView): fleet.Engine {
   const { id, provider, kind, baseUrl, state, models, reason, since, managed, load, onDemand, group } = engine;
   return {
     ...{ id, provider, kind, baseUrl, reason, since, managed, onDemand, group },
-    ...{ scope: engine.scope ?? '', zone: engine.zone ?? '' },
+    ...{ scope: engine.scope ?? '', zone: engine.zone ?? '', refused: engine.refused ?? false },
     load: load && { ...noAdapters, ...load },
     state: states[state],
     activatable: [...engine.activatable],
@@ -34,6 +34,7 @@ export function engineViewOf(engine: fleet.Engine): EngineView {
     ...(group && { group }),
     ...(engine.scope && { scope: engine.scope }),
     ...(engine.zone && { zone: engine.zone }),
+    ...(engine.refused && { refused: true }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { HelmError } from '@flotilla/helm';
 import { coreEvents, deployments, KubeError, services } from '@flotilla/kubernetes';
+import type { SpecInput } from './models/model.fixture.ts';
 import { createCluster, startController, type TestCluster } from './reconciling/cluster.fixture.ts';
 
 const never = new AbortController().signal;
@@ -261,6 +262,18 @@ describe('the cluster’s API', () => {
   });
 });
 
+/** Two controllers of one Model that has no replicas; both know of it. */
+async function twoAtZero(spec: SpecInput = {}) {
+  const cluster = createCluster();
+  const leader = await joined(cluster, 'one');
+  leader.orders.desired = 0;
+  await cluster.create(spec);
+  await cluster.pass(3_000);
+  const follower = await joined(cluster, 'two');
+  await cluster.pass(1_000);
+  return { cluster, leader, follower };
+}
+
 describe('of two controllers', () => {
   it('one acts; the other answers with what it was told, and takes over when the first ends', async () => {
     const cluster = createCluster();
@@ -282,17 +295,38 @@ describe('of two controllers', () => {
   });
 
   it('the one that follows passes on what waits with it', async () => {
-    const cluster = createCluster();
-    const first = await joined(cluster, 'one');
-    first.orders.desired = 0;
-    await cluster.create();
-    await cluster.pass(3_000);
-    const second = await joined(cluster, 'two');
-    await cluster.pass(1_000);
+    const { cluster, leader: first, follower: second } = await twoAtZero();
     const waits = second.fleet.activate('llama', never);
     await cluster.pass(500);
     first.orders.desired = 1;
     await cluster.pass(3_000);
     expect(await waits).toMatchObject({ state: 'ready' });
+  });
+
+  it('the one that follows says at once what the other refuses, to who waits and who comes', async () => {
+    const { cluster, leader, follower } = await twoAtZero();
+    const waits = follower.fleet.activate('llama', never).catch((error: unknown) => error);
+    await cluster.pass(2_000);
+    leader.orders.trips = [{ kind: 'CrashLoop', message: 'CUDA out of memory.' }];
+    await cluster.pass(3_000);
+    const refusal = { code: 'engine_unavailable', message: expect.stringContaining('CUDA out of memory.') };
+    expect(await waits).toMatchObject(refusal);
+    await expect(follower.fleet.activate('llama', never)).rejects.toMatchObject(refusal);
+    leader.orders.trips = [];
+    await cluster.pass(3_000);
+    const again = follower.fleet.activate('llama', never);
+    leader.orders.desired = 1;
+    await cluster.pass(3_000);
+    expect(await again).toMatchObject({ state: 'ready' });
+  });
+
+  it('the one that follows waits no longer than the Model may take to start', async () => {
+    const { cluster, follower } = await twoAtZero({ startTimeoutSeconds: 10 });
+    const waits = follower.fleet.activate('llama', never).catch((error: unknown) => error);
+    await cluster.pass(11_000);
+    expect(await waits).toMatchObject({
+      code: 'err_model_start_timeout',
+      message: /ns\/llama did not start within 10 s/,
+    });
   });
 });

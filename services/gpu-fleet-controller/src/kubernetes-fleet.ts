@@ -5,6 +5,7 @@ import type { KubeApi } from '@flotilla/kubernetes';
 import { beforeRead, logger } from '@flotilla/telemetry';
 import { controllerId, DemandLedger } from './demand/demand-ledger.ts';
 import type { ScopeDemand } from './demand/scope-demand.ts';
+import { deadlineSignal } from './deadline-signal.ts';
 import type { EngineView } from './engine-view.ts';
 import { engineViewOf } from './fleet-messages.ts';
 import { publishEngines } from './fleet.events.ts';
@@ -13,6 +14,7 @@ import type { ParsedModel } from './models/parsed-model.ts';
 import { ClusterView, type ClusterViewOptions } from './reconciling/cluster-view.ts';
 import { Controller, type ControllerPorts } from './reconciling/controller.ts';
 import { ToldEngines } from './reconciling/told-engines.ts';
+import { cannotStart, startedTooLate } from './replicas/refusals.ts';
 
 const log = logger('fleet');
 
@@ -111,10 +113,10 @@ export class KubernetesFleet implements ClusterEngines {
     if (!this.controller) void this.tellWaiting();
     try {
       const led = this.controller?.find(scope);
-      if (!led) return await this.told.ready(scope, model, signal);
+      if (!led) return await this.hearsOf(scope, model, signal);
       return await led.replicas.activate(model, signal).catch((error: unknown) => {
         // Another leads now: it hears of what waits here.
-        if (led.closed && !signal.aborted && this.open) return this.told.ready(scope, model, signal);
+        if (led.closed && !signal.aborted && this.open) return this.hearsOf(scope, model, signal);
         throw error;
       });
     } finally {
@@ -129,6 +131,27 @@ export class KubernetesFleet implements ClusterEngines {
     const engine = engines.find(({ state }) => state === 'ready') ?? engines[0];
     if (!engine) throw new FlotillaError('engine_unavailable', `${scope} has no engines yet.`);
     return engine;
+  }
+
+  /** Another leads: an engine comes as it tells, within the time that the Model may take. */
+  private async hearsOf(scope: string, model: string, signal: AbortSignal): Promise<EngineView> {
+    const parsed = this.view.model(scope);
+    // Of a Model that makes no sense none is started: who is not there already will not come.
+    const startMs = parsed?.problem === undefined ? (parsed?.model.spec.startTimeoutSeconds ?? 0) * 1_000 : 0;
+    const deadline = deadlineSignal(this.ports.clock, startMs, signal);
+    try {
+      return await this.told.ready(scope, model, deadline.signal);
+    } catch (error) {
+      if (!deadline.signal.aborted || signal.aborted) throw error;
+      if (parsed?.problem !== undefined) throw cannotStart(scope, parsed.problem);
+      throw startedTooLate(
+        scope,
+        startMs,
+        this.told.of(scope).map(({ reason }) => reason),
+      );
+    } finally {
+      deadline.clear();
+    }
   }
 
   private enginesOf(scope: string): readonly EngineView[] {

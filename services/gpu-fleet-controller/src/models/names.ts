@@ -52,3 +52,6 @@ export function groupOfPart({ metadata }: KubeObject): GroupName | undefined {
 }
 
 export const groupKey = ({ profile, revision }: GroupName): string => `${profile}-${revision}`;
+
+/** The number at the end of a pod's name, where its workload gives it one. */
+export const ordinalOf = (pod: string): number => Number(/-(\d+)$/.exec(pod)?.[1] ?? 0);

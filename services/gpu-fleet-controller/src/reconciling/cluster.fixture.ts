@@ -100,7 +100,8 @@ export class FakeReplicas implements Replicas {
       models: ready ? [{ name: this.model.metadata.name, capabilities: [] }] : [],
     }));
     if (running.some(({ state }) => state === 'ready')) return running;
-    const standIn = { ...common, id: scope, baseUrl: '', load: undefined, models: [] };
+    const refusal = this.refused !== undefined && { refused: true, reason: this.refused };
+    const standIn = { ...common, id: scope, baseUrl: '', load: undefined, models: [], ...refusal };
     return [...running, { ...standIn, state: 'stopped', activatable: [this.model.metadata.name] }];
   }
   adapters = () => [];
@@ -113,7 +114,9 @@ export class FakeReplicas implements Replicas {
     }
   }
   refuse(reason: string | undefined): void {
+    const moved = this.refused !== reason;
     this.refused = reason;
+    if (moved) this.listener.changed('state');
   }
   drained({ revision, profile }: { revision: string; profile: string }, count: number): string[] {
     this.drains.set(`${profile}-${revision}`, count);

@@ -1,3 +1,4 @@
+import { ordinalOf } from '../models/names.ts';
 import type { Replica } from '../models/world.ts';
 
 export interface Removal {
@@ -61,7 +62,5 @@ function removedFirst(marked: ReadonlySet<string>) {
 
 /** By the number at the end of the name. */
 function laterFirst(a: Replica, b: Replica): number {
-  return ordinal(b.pod) - ordinal(a.pod);
+  return ordinalOf(b.pod) - ordinalOf(a.pod);
 }
-
-const ordinal = (pod: string): number => Number(/-(\d+)$/.exec(pod)?.[1] ?? 0);

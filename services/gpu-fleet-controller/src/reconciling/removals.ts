@@ -38,8 +38,9 @@ export class Removals {
 
   private async shrink(world: World, group: Group, wanted: number, signal: AbortSignal): Promise<number> {
     const replicas = world.replicas.filter((replica) => groupKey(replica) === groupKey(group));
-    const drained = new Set(this.ports.replicas.drained(group, excessOf({ wanted, replicas })));
     const byOrdinal = this.ports.view.hasOrdinals(this.scope, group);
+    const order = byOrdinal ? 'last' : 'emptiest';
+    const drained = new Set(this.ports.replicas.drained(group, excessOf({ wanted, replicas }), order));
     const marked = new Set<string>();
     for (const replica of replicas) {
       if (byOrdinal || replica.state === 'ending') continue;

@@ -1,10 +1,12 @@
-import { FlotillaError } from '@flotilla/kernel';
+import type { FlotillaError } from '@flotilla/kernel';
 import type { EngineView } from '../engine-view.ts';
+import { cannotStart } from '../replicas/refusals.ts';
 
 interface Waiter {
   readonly scope: string;
   readonly model: string;
   resolve(engine: EngineView): void;
+  reject(error: unknown): void;
 }
 
 /** What was told last of the cluster's engines, by whichever controller leads: what the others answer with. */
@@ -17,8 +19,11 @@ export class ToldEngines {
     if (engines.length === 0) this.scopes.delete(scope);
     else this.scopes.set(scope, engines);
     for (const waiter of this.waiters) {
-      const engine = waiter.scope === scope ? this.find(scope, waiter.model) : undefined;
+      if (waiter.scope !== scope) continue;
+      const engine = this.find(scope, waiter.model);
+      const refusal = this.refusal(scope, waiter.model);
       if (engine) waiter.resolve(engine);
+      else if (refusal) waiter.reject(refusal);
     }
   }
 
@@ -26,11 +31,13 @@ export class ToldEngines {
     return this.scopes.get(scope) ?? [];
   }
 
-  /** Resolves with an engine that serves the model, when there is one. Rejects with the signal's reason. */
+  /** Resolves with an engine that serves the model, when there is one. Rejects when whoever leads refuses, and with the signal's reason. */
   ready(scope: string, model: string, signal: AbortSignal): Promise<EngineView> {
     const known = this.find(scope, model);
     if (known) return Promise.resolve(known);
-    if (signal.aborted) return Promise.reject(late(scope, signal));
+    const refusal = this.refusal(scope, model);
+    if (refusal) return Promise.reject(refusal);
+    if (signal.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
       const end = () => {
         this.waiters.delete(waiter);
@@ -38,13 +45,17 @@ export class ToldEngines {
       };
       const onAbort = () => {
         end();
-        reject(late(scope, signal));
+        reject(signal.reason);
       };
       const waiter: Waiter = {
         ...{ scope, model },
         resolve(engine) {
           end();
           resolve(engine);
+        },
+        reject(error) {
+          end();
+          reject(error);
         },
       };
       this.waiters.add(waiter);
@@ -55,11 +66,9 @@ export class ToldEngines {
   private find(scope: string, model: string): EngineView | undefined {
     return this.of(scope).find(({ state, models }) => state === 'ready' && models.some(({ name }) => name === model));
   }
-}
 
-function late(scope: string, { reason }: AbortSignal): unknown {
-  if (!(reason instanceof DOMException) || reason.name !== 'TimeoutError') return reason;
-  return new FlotillaError('err_model_start_timeout', `No replica of ${scope} became ready in time.`, {
-    cause: reason,
-  });
+  private refusal(scope: string, model: string): FlotillaError | undefined {
+    const refused = this.of(scope).find((engine) => engine.refused && engine.activatable.includes(model));
+    return refused && cannotStart(scope, refused.reason);
+  }
 }

@@ -4,6 +4,7 @@ import { deadlineSignal } from '../deadline-signal.ts';
 import type { EngineView } from '../engine-view.ts';
 import { activationSeconds } from '../fleet.metrics.ts';
 import type { PodEngine } from './pod-engine.ts';
+import { cannotStart, startedTooLate } from './refusals.ts';
 
 /** Requests that may wait for one Model. Those of one router share a call: this many routers and operators at once. */
 const maxWaiting = 1_000;
@@ -34,7 +35,7 @@ export class Activations {
   private readonly waiting = new Set<Waiter>();
   /** Monotonic time since when somebody waits. */
   private since = 0;
-  private refusal: string | undefined;
+  private refused: string | undefined;
 
   constructor(private readonly parts: ActivationParts) {}
 
@@ -62,7 +63,7 @@ export class Activations {
     } catch (error) {
       if (!deadline.signal.aborted || signal.aborted) throw error;
       this.record('err_model_start_timeout');
-      throw new FlotillaError('err_model_start_timeout', this.lateText(), { details: { retryAfterMs: 10_000 } });
+      throw startedTooLate(this.parts.scope, startMs(), this.reasons());
     } finally {
       deadline.clear();
       this.waiting.delete(waiter);
@@ -70,8 +71,13 @@ export class Activations {
   }
 
   refuse(reason: string | undefined): void {
-    this.refusal = reason;
+    this.refused = reason;
     this.step();
+  }
+
+  /** Why whoever asks now is refused. Undefined: somebody who waits may get an engine. */
+  get refusal(): string | undefined {
+    return this.nearest() === undefined ? this.refused : undefined;
   }
 
   /** What is asked for by this name will not come, though the model serves. */
@@ -94,8 +100,9 @@ export class Activations {
       waiter.done.resolve(this.keep(engine));
     }
     if (this.waiting.size === 0) return;
-    const coming = this.promote();
-    if (this.refusal !== undefined && !coming) this.refuseAll(this.refusal);
+    const { refusal } = this;
+    if (refusal !== undefined) this.rejectAll(cannotStart(this.parts.scope, refusal));
+    else this.promote();
   }
 
   close(): void {
@@ -104,34 +111,31 @@ export class Activations {
     );
   }
 
-  /** Whether a replica that is there will serve soon, or does. */
-  private promote(): boolean {
+  /** The replica that serves soonest. Undefined: there has to be another. */
+  private nearest(): PodEngine | undefined {
     const engines = [...this.parts.engines()];
-    if (engines.some(({ state, working }) => state === 'ready' || working !== undefined)) return true;
+    const coming = engines.find(({ state, working }) => state === 'ready' || working !== undefined);
+    if (coming) return coming;
     const lightest = engines
       .filter(({ sound, retired }) => sound && retired && !retired.given)
       .sort((a, b) => a.requests - b.requests)[0];
-    if (lightest) {
-      this.parts.recall(this.keep(lightest));
-      return true;
-    }
-    const asleep = engines
+    if (lightest) return lightest;
+    return engines
       .filter(({ state, retired }) => state === 'asleep' && !retired?.given)
       .sort((a, b) => a.sleepLevel - b.sleepLevel)[0];
-    if (!asleep) return false;
-    this.parts.recall(this.keep(asleep));
-    this.parts.wake(asleep);
-    return true;
+  }
+
+  /** Takes it back into use, where it is not on its way already. */
+  private promote(): void {
+    const engine = this.nearest();
+    if (!engine || engine.state === 'ready' || engine.working !== undefined) return;
+    this.parts.recall(this.keep(engine));
+    if (!engine.sound) this.parts.wake(engine);
   }
 
   private keep(engine: PodEngine): PodEngine {
     engine.keepUntil = this.parts.clock.monotonic() + keepMs;
     return engine;
-  }
-
-  private refuseAll(reason: string): void {
-    const text = `${this.parts.scope} cannot start: ${reason} Somebody has to mend it; until then no request for it is answered.`;
-    this.rejectAll(new FlotillaError('engine_unavailable', text, { details: { retryAfterMs: 30_000 } }));
   }
 
   private rejectAll(error: unknown): void {
@@ -151,9 +155,7 @@ export class Activations {
     activationSeconds.record(seconds, { service: this.parts.scope, outcome });
   }
 
-  private lateText(): string {
-    const reasons = [...this.parts.engines()].map(({ facts, reason }) => reason && `${facts.name}: ${reason}`);
-    const why = reasons.find((reason) => reason !== '') ?? 'there is no pod of it yet';
-    return `${this.parts.scope} did not start within ${Math.round(this.parts.startMs() / 1_000)} s (${why}).`;
+  private reasons(): string[] {
+    return [...this.parts.engines()].map(({ facts, reason }) => reason && `${facts.name}: ${reason}`);
   }
 }

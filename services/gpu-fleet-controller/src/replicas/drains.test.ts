@@ -23,6 +23,20 @@ describe('replicas that are too many', () => {
     await replicas.close();
   });
 
+  it('go by the highest number where the cluster takes them so, however busy, and come back in that order', async () => {
+    const { pods, engine, replicas, state, group } = fakeReplicas();
+    engine('p3').running = 5;
+    await pods(3, (name) => ({ name: name.replace('p', 'm-a-v1-') }));
+    const draining = () => [1, 2, 3].filter((number) => state(`m-a-v1-${number}`) === 'draining');
+    replicas.drained(group, 1, 'last');
+    expect(draining()).toEqual([3]);
+    replicas.drained(group, 2, 'last');
+    expect(draining()).toEqual([2, 3]);
+    replicas.drained(group, 1, 'last');
+    expect(draining()).toEqual([3]);
+    await replicas.close();
+  });
+
   it('go at once where nothing runs on them, those of their own group only', async () => {
     const { pods, replicas, state } = fakeReplicas();
     await pods(3, (name) =>

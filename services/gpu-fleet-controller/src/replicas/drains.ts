@@ -1,9 +1,11 @@
 import type { Clock } from '@flotilla/kernel';
+import { ordinalOf } from '../models/names.ts';
 import type { GroupName, ReplicaState } from '../models/world.ts';
 import type { PodEngine } from './pod-engine.ts';
+import type { RemovalOrder } from './replicas.ts';
 import { drainSeconds } from './replicas.metrics.ts';
 
-/** Which go first: those that serve nobody, then those that sleep, and of those that serve the emptiest. */
+/** Which go first, where the cluster can be told: those that serve nobody, then those that sleep, and of those that serve the emptiest. */
 const order: Readonly<Record<ReplicaState, number>> = {
   ending: 0,
   failing: 1,
@@ -27,13 +29,19 @@ export class Drains {
   constructor(private readonly parts: DrainParts) {}
 
   /** See Replicas.drained. Those that the cluster deletes already count no more. */
-  drained(engines: readonly PodEngine[], { revision, profile }: GroupName, count: number): readonly string[] {
+  drained(
+    engines: readonly PodEngine[],
+    { revision, profile }: GroupName,
+    count: number,
+    order: RemovalOrder,
+  ): readonly string[] {
     const group = engines.filter(
       ({ state, facts }) => state !== 'ending' && facts.revision === revision && facts.profile === profile,
     );
     const retired = group.filter((engine) => engine.retired?.for === 'drain');
-    this.adjust(group, retired, count, engines);
-    const done = retired.filter((engine) => engine.retired && this.isDone(engine));
+    if (order === 'last') this.takeLast(group, count);
+    else this.adjust(group, retired, count, engines);
+    const done = group.filter((engine) => this.isDone(engine));
     return done.map((engine) => this.give(engine));
   }
 
@@ -49,6 +57,17 @@ export class Drains {
   recall(engine: PodEngine): void {
     if (engine.retired?.for === 'drain' && !engine.retired.given) this.record(engine, 'recalled');
     engine.recall();
+  }
+
+  /** The cluster takes those with the highest numbers: no other is of use to drain. */
+  private takeLast(group: readonly PodEngine[], count: number): void {
+    const now = this.parts.clock.monotonic();
+    const lastFirst = [...group].sort((a, b) => ordinalOf(b.facts.name) - ordinalOf(a.facts.name));
+    for (const [at, engine] of lastFirst.entries()) {
+      const isDraining = engine.retired?.for === 'drain';
+      if (at >= count && isDraining) this.recall(engine);
+      else if (at < count && !isDraining && engine.keepUntil <= now) engine.retire('drain');
+    }
   }
 
   private adjust(

@@ -10,7 +10,7 @@ import { engineView, standIn } from './engine-views.ts';
 import type { PodFacts } from './pod-facts.ts';
 import { PodEngine } from './pod-engine.ts';
 import type { ProbeSchedule } from './probe-schedule.ts';
-import type { AdapterView, Replicas, ReplicasListener, Steering } from './replicas.ts';
+import type { AdapterView, RemovalOrder, Replicas, ReplicasListener, Steering } from './replicas.ts';
 import { Sleeper } from './sleeper.ts';
 import type { VllmControl } from './vllm-control.ts';
 
@@ -134,11 +134,13 @@ class ModelReplicas implements Replicas {
   }
 
   refuse(reason: string | undefined): void {
+    const before = this.activations.refusal;
     this.activations.refuse(reason);
+    if (this.activations.refusal !== before) this.moved('state');
   }
 
-  drained(group: GroupName, count: number): readonly string[] {
-    return this.drains.drained([...this.pods.values()], group, count);
+  drained(group: GroupName, count: number, order: RemovalOrder = 'emptiest'): readonly string[] {
+    return this.drains.drained([...this.pods.values()], group, count, order);
   }
 
   sleep(level: 0 | 1 | 2): void {
@@ -232,7 +234,11 @@ class ModelReplicas implements Replicas {
 
   private standIn(missing: readonly string[]): EngineView {
     const reasons = [...this.pods.values()].map(({ reason }) => reason);
-    const reason = reasons.find((one) => one !== '') ?? 'it is started when it is asked for';
-    return standIn(this.scope, missing, reason, this.standInSince);
+    const { refusal } = this.activations;
+    const reason = refusal ?? reasons.find((one) => one !== '') ?? 'it is started when it is asked for';
+    return {
+      ...standIn(this.scope, missing, reason, this.standInSince),
+      ...(refusal !== undefined && { refused: true }),
+    };
   }
 }

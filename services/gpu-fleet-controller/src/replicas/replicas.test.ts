@@ -76,6 +76,8 @@ describe('the engines of a Model', () => {
     fake.change('p2', crash);
     expect(fake.view('p1')!.reason).toBe('CrashLoopBackOff (Error, exit code 1: CUDA out of memory)');
     expect(fake.view('p2')!.reason).toBe('CrashLoopBackOff (Error, exit code 1)');
+    fake.change('p1', { waiting: undefined, restarts: 4 });
+    expect(fake.view('p1')).toMatchObject({ state: 'starting', reason: expect.stringContaining('CUDA out of memory') });
     await fake.replicas.close();
   });
 
@@ -130,14 +132,17 @@ describe('a request for a model that nothing serves', () => {
     await replicas.close();
   });
 
-  it('is refused at once while nothing can start, with the reason', async () => {
-    const { replicas } = fakeReplicas();
+  it('is refused at once while nothing can start, with the reason, which other controllers are told', async () => {
+    const { replicas, standIn, told } = fakeReplicas();
     const before = outcomeOf(replicas.activate('m', new AbortController().signal));
     replicas.refuse('p1 crashes: CUDA out of memory.');
     const after = replicas.activate('m', new AbortController().signal);
     await expect(after).rejects.toThrow('default/m cannot start: p1 crashes: CUDA out of memory.');
     expect(before()).toBe('engine_unavailable');
+    expect(standIn()).toMatchObject({ refused: true, reason: 'p1 crashes: CUDA out of memory.' });
+    const { states } = told;
     replicas.refuse(undefined);
+    expect([standIn()?.refused, told.states]).toEqual([undefined, states + 1]);
     const later = outcomeOf(replicas.activate('m', new AbortController().signal));
     await Promise.resolve();
     expect(later()).toBe('waiting');

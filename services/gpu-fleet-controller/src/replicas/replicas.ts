@@ -23,6 +23,9 @@ export interface Steering {
   readonly adapterDemand?: ReadonlyMap<string, number>;
 }
 
+/** The emptiest first, or, as the cluster takes replicas of several hosts, the one with the highest number. */
+export type RemovalOrder = 'emptiest' | 'last';
+
 /** The engines in the pods of one Model. Each is probed; what it says is what a decision is made from. */
 export interface Replicas {
   /** The Model and its pods as they are now: all of them. */
@@ -43,11 +46,11 @@ export interface Replicas {
   /** Nothing new will start, and why: who waits for a new replica is told at once. Undefined: it will again. */
   refuse(reason: string | undefined): void;
   /**
-   * Takes `count` replicas of a group out of use, the emptiest first, and resolves with those that nothing runs on any more, or
+   * Takes `count` replicas of a group out of use, and returns those that nothing runs on any more, or
    * whose time to drain is over. Called again and again with what is still too many; 0 takes those back that still run.
    * What it has returned once is not taken back for a request: it may be on its way out.
    */
-  drained(group: GroupName, count: number): readonly string[];
+  drained(group: GroupName, count: number, order?: RemovalOrder): readonly string[];
   /** Level of sleep that its idle replicas are to be in; 0 wakes them. Until it is called, they are left as they are. */
   sleep(level: 0 | 1 | 2): void;
   /** Ends what is under way. */
