@@ -5,7 +5,7 @@ import type { EngineLoad, ServedModel } from '../engine-view.ts';
 import type { Replica } from '../models/world.ts';
 import { ProbeFailure } from '../probe.ts';
 import type { PodFacts } from './pod-facts.ts';
-import { stateOfPod, type StateAndReason } from './pod-state.ts';
+import { endOf, stateOfPod, type StateAndReason } from './pod-state.ts';
 import type { Looking, Pace, ProbeSchedule } from './probe-schedule.ts';
 import { probeSeconds } from './replicas.metrics.ts';
 import type { Look, VllmControl } from './vllm-control.ts';
@@ -223,7 +223,8 @@ export class PodEngine {
     if (this.broken !== undefined) return { state: 'failing', reason: this.broken };
     if (this.working === 'wake') return { state: 'starting', reason: 'it wakes up' };
     if (this.sleepLevel > 0) return { state: 'asleep', reason: `it sleeps at level ${this.sleepLevel}` };
-    if (!this.answered) return { state: 'starting', reason: this.failure };
+    if (!this.answered)
+      return { state: 'starting', reason: `${this.failure}${endOf(this.facts, this.readyAt !== undefined)}` };
     if (this.failures >= failuresUntilLost) return { state: 'lost', reason: this.failure };
     if (this.working === 'sleep') return { state: 'draining', reason: 'it falls asleep' };
     if (this.retired)

@@ -41,7 +41,8 @@ export function stateOfPod(facts: PodFacts, served: boolean): StateAndReason | u
   return undefined;
 }
 
-function endOf({ lastEnd }: PodFacts, served: boolean): string {
+/** How its container ended last, in brackets; empty: it has not. */
+export function endOf({ lastEnd }: PodFacts, served: boolean): string {
   if (!lastEnd) return '';
   const { reason, exitCode, message } = lastEnd;
   const words = served ? '' : redactText(message.trim().split('\n').at(-1)!).slice(0, maxSaid);
