@@ -8,6 +8,7 @@ export { fleetConfigSchema, fleetDefaults, type FleetConfig } from './config.ts'
 export { discoverProviders, type DiscoveryOptions } from './discovery.ts';
 export type { FleetServicePorts } from './fleet.module.ts';
 export { fleetTarget } from './host-target.ts';
+export { models, type Model, type ModelStatus } from './models/model.ts';
 export { modelSpecSchema, type ModelSpec } from './models/model-spec.ts';
 export type { Replica as ScaledReplica, World as ScaledWorld } from './models/world.ts';
 export { createScaler, type ScalerOptions } from './scaling/autoscaler.ts';

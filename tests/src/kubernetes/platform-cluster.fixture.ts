@@ -1,10 +1,18 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { startLocalCluster, writeCommands, type LocalCluster } from '@flotilla/local-cluster';
+import { startLocalCluster, writeCommands, type LocalCluster, type LocalClusterOptions } from '@flotilla/local-cluster';
 import { Shell } from './shell.fixture.ts';
 
-export const clusterTools = ['etcd', 'control-plane', 'kwok', 'helm', 'postgres', 'nats-server', 'redis-server'] as const;
+export const clusterTools = [
+  'etcd',
+  'control-plane',
+  'kwok',
+  'helm',
+  'postgres',
+  'nats-server',
+  'redis-server',
+] as const;
 
 /** A local cluster, and a terminal at it as `make cluster` says to open one. */
 export interface PlatformCluster {
@@ -15,10 +23,10 @@ export interface PlatformCluster {
   stop(): Promise<void>;
 }
 
-export async function startPlatformCluster(): Promise<PlatformCluster> {
+export async function startPlatformCluster(options?: LocalClusterOptions): Promise<PlatformCluster> {
   const commands = mkdtempSync(path.join(tmpdir(), 'flotilla-bin-'));
   writeCommands(commands);
-  const cluster = await startLocalCluster();
+  const cluster = await startLocalCluster(options);
   const shell = new Shell(path.resolve(import.meta.dirname, '../../..'), {
     KUBECONFIG: cluster.kubeconfig,
     FLOTILLA_INGRESS: cluster.ingressUrl,
