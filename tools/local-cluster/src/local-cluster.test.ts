@@ -9,15 +9,15 @@ import {
   configMaps,
   connectKubeApi,
   deployments,
-  follow,
-  namespaces,
   pods,
   secrets,
   type KubeObject,
   type Pod,
 } from '@flotilla/kubernetes';
 import { describeWith, requireTool, until } from '@flotilla/testkit';
+import { kubeApiSuite } from './kube-api.suite.ts';
 import { startLocalCluster, type LocalCluster } from './local-cluster.ts';
+import { modelCrdSuite, modelResources } from './model-crd.suite.ts';
 
 const run = promisify(execFile);
 const startTimeoutMs = 120_000;
@@ -37,7 +37,7 @@ describeWith(['etcd', 'control-plane', 'kwok'], 'a Kubernetes of this machine', 
     cluster.api.create(object('v1', 'Namespace', { name: namespace, labels }));
 
   beforeAll(async () => {
-    cluster = await startLocalCluster({ pods: 'untouched' });
+    cluster = await startLocalCluster({ pods: 'untouched', resources: modelResources });
   }, startTimeoutMs);
   afterAll(() => cluster?.stop());
 
@@ -142,52 +142,38 @@ describeWith(['etcd', 'control-plane', 'kwok'], 'a Kubernetes of this machine', 
     });
   });
 
-  it('goes on after its API server was killed: what followed objects hears of the next change', async () => {
-    const followed = follow(cluster.api, configMaps, { namespace: 'default' }, { keep: ({ data }) => data });
-    try {
-      await followed.synced;
-      await cluster.restartApiServer();
-      const metadata = { name: 'after', namespace: 'default' };
-      await cluster.api.create(object('v1', 'ConfigMap', metadata, { data: { a: 'b' } }));
-      const heard = await until(() => followed.items.get('default/after'), {
-        timeoutMs: 40_000,
-        what: 'the watch to come back',
-      });
-      expect(heard).toEqual({ a: 'b' });
-      expect(await cluster.api.get(namespaces, { name: 'shop' })).toBeDefined();
-    } finally {
-      await followed.stop();
-    }
-  }, 90_000);
-});
+  describe('beside which another runs', () => {
+    it(
+      'has pods that only say they run when many are wanted, and leaves nothing behind',
+      async () => {
+        const nodes = [{ name: 'many', zone: 'local-a', count: 1, cpu: 64, memory: '64Gi' }];
+        const cluster = await startLocalCluster({ pods: 'fake', nodes });
+        try {
+          const selector = { matchLabels: { app: 'many' } };
+          const template = {
+            metadata: { labels: selector.matchLabels },
+            spec: { containers: [{ name: 'a', image: 'none' }] },
+          };
+          const spec = { replicas: 20, selector, template };
+          const metadata = { name: 'many', namespace: 'default' };
+          await cluster.api.create(object('apps/v1', 'Deployment', metadata, { spec }));
+          await until(async () => (await cluster.api.get(deployments, metadata))?.status?.readyReplicas === 20, {
+            timeoutMs: 40_000,
+            what: 'twenty pods to be ready',
+          });
+        } finally {
+          await cluster.stop();
+        }
+        expect(existsSync(cluster.stateDir)).toBe(false);
+        expect(processesThatName(cluster.stateDir)).toEqual([]);
+      },
+      startTimeoutMs,
+    );
+  });
 
-describeWith(['etcd', 'control-plane', 'kwok'], 'a second Kubernetes of this machine', () => {
-  it(
-    'has pods that only say they run when many are wanted, and leaves nothing behind',
-    async () => {
-      const nodes = [{ name: 'many', zone: 'local-a', count: 1, cpu: 64, memory: '64Gi' }];
-      const cluster = await startLocalCluster({ pods: 'fake', nodes });
-      try {
-        const selector = { matchLabels: { app: 'many' } };
-        const template = {
-          metadata: { labels: selector.matchLabels },
-          spec: { containers: [{ name: 'a', image: 'none' }] },
-        };
-        const spec = { replicas: 50, selector, template };
-        const metadata = { name: 'many', namespace: 'default' };
-        await cluster.api.create(object('apps/v1', 'Deployment', metadata, { spec }));
-        await until(async () => (await cluster.api.get(deployments, metadata))?.status?.readyReplicas === 50, {
-          timeoutMs: 40_000,
-          what: 'fifty pods to be ready',
-        });
-      } finally {
-        await cluster.stop();
-      }
-      expect(existsSync(cluster.stateDir)).toBe(false);
-      expect(processesThatName(cluster.stateDir)).toEqual([]);
-    },
-    startTimeoutMs,
-  );
+  describe('the Model resource', () => modelCrdSuite(() => cluster));
+  // The last: it takes the API server away from all others.
+  describe('the API', () => kubeApiSuite(() => cluster));
 });
 
 /** Command lines of this machine's processes in which the text occurs. */

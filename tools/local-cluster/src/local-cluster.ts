@@ -17,8 +17,8 @@ export interface LocalClusterOptions {
   pods?: 'processes' | 'fake' | 'untouched';
   /** Absent: two zones with GPUs, see `defaultPools`. */
   nodes?: readonly NodePool[];
-  /** Of the agent that makes pods processes: images beside or instead of its own, how crashes are paced. */
-  agent?: Pick<AgentOptions, 'images' | 'backOff' | 'clock'>;
+  /** Of the agent that makes pods processes: images beside or instead of its own, how crashes and probes are paced. */
+  agent?: Pick<AgentOptions, 'images' | 'backOff' | 'probeEveryMs' | 'clock'>;
   /** On 127.0.0.1. Absent: a free one. */
   ingressPort?: number;
   /** Kinds that `api` creates and applies beside those it knows. */

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { systemClock, type Clock } from '@flotilla/kernel';
-import { configMaps, follow, pods, secrets, type KubeApi, type Pod } from '@flotilla/kubernetes';
+import { configMaps, createEventRecorder, follow, pods, secrets, type KubeApi, type Pod } from '@flotilla/kubernetes';
 import { Addresses } from './addresses.ts';
 import { provideClaims } from './claims.ts';
 import { defaultBackOff, type BackOffSettings } from './containers/back-off.ts';
@@ -28,6 +28,8 @@ export interface AgentOptions {
   clock?: Clock;
   /** Of containers that crash. Absent: kubelet's. */
   backOff?: BackOffSettings;
+  /** Startup and readiness are probed at least this often, milliseconds. Absent: as probes say. */
+  probeEveryMs?: number;
   /** Absent: TokenRequest of the API server. */
   issueToken?: IssueToken;
 }
@@ -64,10 +66,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { hostname, port } = new URL(cluster.url);
   const world = {
     ...{ api, clock, cluster, folders },
+    events: createEventRecorder({ api, component: 'kubelet', clock }),
     images: options.images ?? localImages(),
     sources: new Sources(heldConfigMaps, heldSecrets),
     issueToken: options.issueToken ?? createTokenIssuer(cluster),
     backOff: options.backOff ?? defaultBackOff,
+    probeEveryMs: options.probeEveryMs,
     environment: (pod: Pod) => ({
       ...{ KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port, KUBERNETES_SERVICE_PORT_HTTPS: port },
       ...environment(pod),
@@ -115,6 +119,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       await Promise.all([held, heldConfigMaps, heldSecrets, claims].map((each) => each.stop()));
       for (const [key, worker] of workers) leave(key, worker);
       await Promise.all(leaving);
+      await world.events.flush();
     },
   };
 }

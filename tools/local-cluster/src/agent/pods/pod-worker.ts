@@ -1,12 +1,12 @@
 import path from 'node:path';
 import { sleep } from '@flotilla/kernel';
-import { KubeError, pods, type Pod } from '@flotilla/kubernetes';
+import { KubeError, pods, type CoreEvent, type Pod } from '@flotilla/kubernetes';
 import { launchOf } from '../containers/container-launch.ts';
 import { ContainerRunner } from '../containers/container-runner.ts';
 import type { PodPlace } from '../containers/downward.ts';
 import { LogFile } from '../containers/log-file.ts';
 import { specOf, type ContainerSpec, type RestartPolicy } from '../pod-spec.ts';
-import { PodEvents } from './pod-events.ts';
+import { probedOften } from '../probes/often.ts';
 import { PodFiles } from './pod-files.ts';
 import { podStatus } from './pod-status.ts';
 import { hostIP, type PodWorld } from './pod-world.ts';
@@ -15,6 +15,8 @@ import { StatusWriter } from './status-writer.ts';
 const defaultGraceSeconds = 30;
 /** Sidecars end after the others, with at least this, milliseconds. */
 const sidecarGraceMs = 2_000;
+/** Milliseconds until a status that another wrote over is written again. */
+const restateMs = 2_000;
 /** Milliseconds between two tries to delete what has ended. */
 const deleteRetryMs = 1_000;
 
@@ -24,7 +26,6 @@ export class PodWorker {
   readonly place: PodPlace;
   readonly #world: PodWorld;
   readonly #files: PodFiles;
-  readonly #events: PodEvents;
   readonly #writer: StatusWriter;
   readonly #logs: LogFile[] = [];
   readonly #init: ContainerRunner[];
@@ -38,6 +39,7 @@ export class PodWorker {
   readonly #gone = new AbortController();
   #pod: Pod;
   #initialized = false;
+  #restating = false;
   #life: Promise<void> = Promise.resolve();
 
   constructor(pod: Pod, podIP: string, world: PodWorld) {
@@ -47,7 +49,6 @@ export class PodWorker {
     this.#pod = pod;
     this.#world = world;
     this.#files = new PodFiles(pod, this.place, world);
-    this.#events = new PodEvents(world.api, world.clock, pod);
     this.#writer = new StatusWriter(world.api, world.clock, { namespace, name }, this.uid);
     this.#startTime = pod.status?.startTime ?? this.#now();
     const { restartPolicy = 'Always', initContainers = [], containers } = specOf(pod);
@@ -79,6 +80,18 @@ export class PodWorker {
     const { deletionTimestamp, deletionGracePeriodSeconds: grace } = pod.metadata;
     if (deletionTimestamp !== undefined && !signal.aborted) void this.#end((grace ?? defaultGraceSeconds) * 1_000);
     else if (toldOf(before) !== toldOf(pod)) this.#files.refill(pod, signal);
+    if (isSaidUnready(pod)) void this.#restate();
+  }
+
+  /** The node controller says of all pods of a node that was not heard of that they are not ready; who runs them says how it is. */
+  async #restate(): Promise<void> {
+    if (this.#restating) return;
+    this.#restating = true;
+    await sleep(this.#world.clock, restateMs, this.#gone.signal).catch(() => undefined);
+    this.#restating = false;
+    if (this.#gone.signal.aborted || !isSaidUnready(this.#pod)) return;
+    this.#writer.forget();
+    this.#changed();
   }
 
   /** Ends at once: the object is gone, or the agent stops. */
@@ -89,7 +102,7 @@ export class PodWorker {
   }
 
   async #live(): Promise<void> {
-    const failed = (message: string) => this.#events.tell('Warning', 'FailedMount', message);
+    const failed = (message: string) => this.#tell('Warning', 'FailedMount', message);
     await this.#files.prepare(() => this.#pod, failed, this.#stopping.signal);
     if (await this.#initialize()) {
       this.#initialized = true;
@@ -126,7 +139,7 @@ export class PodWorker {
     this.#changed();
     for (const { view } of this.#containers) {
       if (view.state.kind === 'running') {
-        this.#events.tell('Normal', 'Killing', `Stopping container ${view.spec.name}`);
+        this.#tell('Normal', 'Killing', `Stopping container ${view.spec.name}`);
       }
     }
     const first = [...this.#containers, ...this.#init.filter((runner) => !isSidecar(runner))];
@@ -157,8 +170,9 @@ export class PodWorker {
     }
   }
 
-  #runner(spec: ContainerSpec, policy: RestartPolicy, waiting: string): ContainerRunner {
-    const { clock, backOff, images, sources, environment, folders } = this.#world;
+  #runner(wanted: ContainerSpec, policy: RestartPolicy, waiting: string): ContainerRunner {
+    const { clock, backOff, probeEveryMs, images, sources, environment, folders } = this.#world;
+    const spec = probeEveryMs === undefined ? wanted : probedOften(wanted, probeEveryMs);
     const { namespace, name } = this.#pod.metadata;
     const log = new LogFile(path.join(folders.logs, namespace!, name, `${spec.name}.log`));
     this.#logs.push(log);
@@ -173,7 +187,7 @@ export class PodWorker {
         },
         sourcesChanged: (signal) => sources.changed(namespace!, signal),
         changed: () => this.#changed(),
-        tell: (type, reason, message) => this.#events.tell(type, reason, message),
+        tell: (...event) => this.#tell(...event),
         restarts: before.find((status) => status.name === spec.name)?.restartCount,
       },
       waiting,
@@ -188,6 +202,10 @@ export class PodWorker {
       ending: this.#stopping.signal.aborted,
     };
     this.#writer.write(podStatus(this.#pod, view, this.#now()), this.#gone.signal);
+  }
+
+  #tell(type: CoreEvent['type'], reason: string, message: string): void {
+    this.#world.events.record(this.#pod, type, reason, message);
   }
 
   #graceMs(): number {
@@ -206,4 +224,10 @@ function toldOf({ metadata: { labels, annotations } }: Pod): string {
 
 function isSidecar({ view }: ContainerRunner): boolean {
   return view.spec.restartPolicy === 'Always';
+}
+
+/** Not what this agent writes: there, both say the same. */
+function isSaidUnready({ status }: Pod): boolean {
+  const holds = (type: string) => status?.conditions?.some((one) => one.type === type && one.status === 'True');
+  return holds('ContainersReady') === true && holds('Ready') !== true;
 }

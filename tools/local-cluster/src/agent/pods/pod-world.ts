@@ -1,5 +1,5 @@
 import type { Clock } from '@flotilla/kernel';
-import type { KubeApi, Pod } from '@flotilla/kubernetes';
+import type { EventRecorder, KubeApi, Pod } from '@flotilla/kubernetes';
 import type { BackOffSettings } from '../containers/back-off.ts';
 import type { IssueToken } from '../identity/tokens.ts';
 import type { Images } from '../images/image.ts';
@@ -9,12 +9,15 @@ import type { Sources } from '../volumes/sources.ts';
 export interface PodWorld {
   api: KubeApi;
   clock: Clock;
+  events: EventRecorder;
   images: Images;
   sources: Sources;
   issueToken: IssueToken;
   /** The API server as pods reach it, and the authority of its certificate (PEM). */
   cluster: { url: string; ca: string };
   backOff: BackOffSettings;
+  /** Startup and readiness are probed at least this often, milliseconds. */
+  probeEveryMs: number | undefined;
   /** Given to the containers of a pod beside what its spec says. */
   environment(pod: Pod): Readonly<Record<string, string>>;
   folders: { pods: string; claims: string; logs: string };

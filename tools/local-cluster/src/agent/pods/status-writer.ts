@@ -26,6 +26,11 @@ export class StatusWriter {
     this.#writing ??= this.#run(signal).finally(() => (this.#writing = undefined));
   }
 
+  /** Another wrote over it: the next status is written even if it is the same. */
+  forget(): void {
+    this.#written = '';
+  }
+
   /** Resolves when all is written, or the pod is gone. */
   async flush(): Promise<void> {
     await this.#writing;

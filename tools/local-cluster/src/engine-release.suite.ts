@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { beforeAll, expect, it } from '@jest/globals';
 import { createHelm, type Helm, type Values } from '@flotilla/helm';
 import {
   deployments,
@@ -10,8 +10,8 @@ import {
   type Pod,
   type Resource,
 } from '@flotilla/kubernetes';
-import { describeWith, until } from '@flotilla/testkit';
-import { startLocalCluster, type LocalCluster } from './local-cluster.ts';
+import { until } from '@flotilla/testkit';
+import type { LocalCluster } from './local-cluster.ts';
 
 const chart = path.resolve(import.meta.dirname, '../../../charts/vllm-engine');
 const namespace = 'engines';
@@ -28,15 +28,16 @@ const jobs: Resource<KubeObject & { status?: { succeeded?: number } }> = {
   plural: 'jobs',
   namespaced: true,
 };
-/** Milliseconds of a change that waits for pods: a probe asks every five seconds. */
+/** Milliseconds of a change that waits for pods. */
 const timeoutMs = 120_000;
 
-describeWith(['control-plane', 'etcd', 'kwok', 'helm'], 'the engine chart on a cluster, by hand', () => {
+/** Releases of the engines' chart in a cluster that runs pods as processes. */
+export function engineReleaseSuite(current: () => LocalCluster): void {
   let cluster: LocalCluster;
   let helm: Helm;
 
   beforeAll(async () => {
-    cluster = await startLocalCluster();
+    cluster = current();
     helm = createHelm({ kubeconfig: cluster.kubeconfig });
     // What does not fit the restricted profile is refused there by the API server.
     const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
@@ -44,9 +45,7 @@ describeWith(['control-plane', 'etcd', 'kwok', 'helm'], 'the engine chart on a c
     await until(async () => (await cluster.api.get(namespaces, { name: namespace })) !== undefined, {
       what: 'a namespace',
     });
-  }, 180_000);
-
-  afterAll(() => cluster?.stop(), 60_000);
+  });
 
   it('installs, serves, upgrades, rolls back and goes without a trace, in a namespace that is restricted', async () => {
     const installed = await helm.install({ ...release, chart, values: small }, { wait: true, timeoutMs });
@@ -129,4 +128,4 @@ describeWith(['control-plane', 'etcd', 'kwok', 'helm'], 'the engine chart on a c
       }),
     );
   }
-});
+}

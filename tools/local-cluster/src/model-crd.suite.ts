@@ -1,20 +1,12 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import {
-  accessByToken,
-  connectKubeApi,
-  KubeError,
-  type KubeApi,
-  type KubeObject,
-  type Resource,
-} from '@flotilla/kubernetes';
-import { describeWith, requireTool, until } from '@flotilla/testkit';
+import { beforeAll, expect, it } from '@jest/globals';
+import { KubeError, type KubeApi, type KubeObject, type Resource } from '@flotilla/kubernetes';
+import { requireTool, until } from '@flotilla/testkit';
 import { parse } from 'yaml';
-import { startControlPlane, type ControlPlane } from './control-plane/control-plane.ts';
+import type { LocalCluster } from './local-cluster.ts';
 
 const crdFile = path.resolve(import.meta.dirname, '../../../charts/flotilla/files/models.fleet.flotilla.dev.yaml');
 
@@ -124,17 +116,17 @@ const refusals: readonly (readonly [string, Record<string, unknown>, string])[] 
   ],
 ];
 
-describeWith(['control-plane', 'etcd'], 'the Model resource on a real API server', () => {
-  let folder: string;
-  let cluster: ControlPlane;
+/** Kinds that the cluster's own client has to know for this suite. */
+export const modelResources: readonly Resource[] = [models, definitions];
+
+/** The Model resource on a real API server. */
+export function modelCrdSuite(current: () => LocalCluster): void {
+  let cluster: LocalCluster;
   let api: KubeApi;
 
   beforeAll(async () => {
-    folder = mkdtempSync(path.join(tmpdir(), 'flotilla-crd-'));
-    cluster = await startControlPlane({ stateDir: folder, serviceNetwork: '127.2.0.0/16' });
-    const ca = readFileSync(cluster.caFile, 'utf8');
-    const access = accessByToken({ server: cluster.apiUrl, token: cluster.token('admin'), ca });
-    api = await connectKubeApi({ access, resources: [models, definitions] });
+    cluster = current();
+    ({ api } = cluster);
     await api.create(parse(readFileSync(crdFile, 'utf8')) as KubeObject);
     const name = 'models.fleet.flotilla.dev';
     const condition = async (type: string) =>
@@ -142,13 +134,7 @@ describeWith(['control-plane', 'etcd'], 'the Model resource on a real API server
     await until(async () => (await condition('Established')) === 'True', { what: 'the resource to be served' });
     expect(await condition('NonStructuralSchema')).toBeUndefined();
     await until(async () => served(api), { what: 'the resource to be listed' });
-  }, 120_000);
-
-  afterAll(async () => {
-    await api?.close();
-    await cluster?.stop();
-    if (folder) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
-  }, 30_000);
+  });
 
   it('fills in what a short Model leaves out', async () => {
     const { spec } = await api.create(model('short', smallest));
@@ -242,11 +228,11 @@ describeWith(['control-plane', 'etcd'], 'the Model resource on a real API server
   }
 
   async function kubectl(...args: string[]): Promise<string> {
-    const env = { ...process.env, KUBECONFIG: cluster.kubeconfig('admin'), HOME: folder };
+    const env = { ...process.env, KUBECONFIG: cluster.kubeconfig, HOME: cluster.stateDir };
     const command = [requireTool('control-plane'), ['kubectl', ...args], { env, timeout: 30_000 }] as const;
     return (await promisify(execFile)(...command)).stdout;
   }
-});
+}
 
 function model(name: string, spec: Record<string, unknown>): Model {
   return { apiVersion: models.apiVersion, kind: models.kind, metadata: { name, namespace: 'default' }, spec };

@@ -1,14 +1,12 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { beforeAll, expect, it } from '@jest/globals';
 import { configMaps, coreEvents, deployments, pods, secrets, type KubeObject, type Pod } from '@flotilla/kubernetes';
 import { describeWith, requireTool, until } from '@flotilla/testkit';
-import { startLocalCluster, type LocalCluster } from '../local-cluster.ts';
-import { localImages, type Image } from './index.ts';
-
-const startTimeoutMs = 120_000;
+import type { LocalCluster } from '../local-cluster.ts';
+import type { Image } from './index.ts';
 
 /** Node and kubectl, for containers whose program a test writes. */
-const toolbox = (): Image => ({
+export const toolbox = (): Image => ({
   names: ['toolbox'],
   entrypoint: ['node', '-e'],
   programs: { kubectl: { file: requireTool('control-plane'), before: ['kubectl'] } },
@@ -36,17 +34,14 @@ const podIp = { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podI
 
 const isReady = ({ status }: Pod) =>
   status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True');
+const restarts = ({ status }: Pod) => status?.containerStatuses?.[0]?.restartCount ?? 0;
 
-const tools = ['etcd', 'control-plane', 'kwok', 'postgres', 'redis-server', 'nats-server'] as const;
-
-describeWith(tools, 'pods of the local cluster', () => {
+/** Pods of a cluster that runs them as processes and has the toolbox among its images. */
+export function podSuite(current: () => LocalCluster): void {
   let cluster: LocalCluster;
-  beforeAll(async () => {
-    cluster = await startLocalCluster({
-      agent: { images: [...localImages(), toolbox()], backOff: { firstMs: 300, mostMs: 600 } },
-    });
-  }, startTimeoutMs);
-  afterAll(() => cluster?.stop());
+  beforeAll(() => {
+    cluster = current();
+  });
 
   const get = async (name: string) => (await cluster.api.get(pods, { namespace, name }))!;
   const podThat = (name: string, what: string, holds: (pod: Pod) => unknown) =>
@@ -54,8 +49,8 @@ describeWith(tools, 'pods of the local cluster', () => {
   const ready = (name: string) => podThat(name, `${name} to be ready`, isReady);
   const gone = (name: string) =>
     until(async () => !(await cluster.api.get(pods, { namespace, name })), { what: `${name} to go`, everyMs: 50 });
-  const ask = async (pod: Pod, port = 8080) =>
-    (await fetch(`http://${pod.status!.podIP}:${port}`, { signal: AbortSignal.timeout(5_000) })).text();
+  const ask = async (pod: Pod, at = '8080') =>
+    (await fetch(`http://${pod.status!.podIP}:${at}`, { signal: AbortSignal.timeout(5_000) })).text();
   const logOf = (pod: string, container: string) =>
     readFileSync(cluster.logFile(namespace, pod, container)!, 'utf8').trim();
 
@@ -106,7 +101,7 @@ describeWith(tools, 'pods of the local cluster', () => {
     await cluster.api.create(podOf('crashes', { containers: [container] }));
     const { status } = await podThat('crashes', 'the second restart', (pod) => {
       const [only] = pod.status?.containerStatuses ?? [];
-      return (only?.restartCount ?? 0) >= 2 && only?.state?.waiting?.reason === 'CrashLoopBackOff';
+      return restarts(pod) >= 2 && only?.state?.waiting?.reason === 'CrashLoopBackOff';
     });
     expect(status!.phase).toBe('Running');
     const [{ lastState }] = status!.containerStatuses as unknown as [{ lastState: { terminated: object } }];
@@ -118,18 +113,32 @@ describeWith(tools, 'pods of the local cluster', () => {
   });
 
   it('whose liveness fails are started again', async () => {
-    const livenessProbe = { tcpSocket: { port: 8080 }, initialDelaySeconds: 1, ...quickly };
-    const once = `if (require('node:fs').existsSync('/tmp/again')) { ${server('"again"')} } else
-      { require('node:fs').writeFileSync('/tmp/again', ''); setInterval(() => {}, 1000) }`;
-    await cluster.api.create(
-      podOf('deaf', {
-        terminationGracePeriodSeconds: 1,
-        containers: [{ name: 'a', image: 'toolbox', args: [once], env: [podIp], livenessProbe }],
-      }),
-    );
-    await podThat('deaf', 'a restart', ({ status }) => status?.containerStatuses?.[0]?.restartCount === 1);
-    await until(async () => (await ask(await get('deaf'))) === 'again', { what: 'the second start to answer' });
+    const deafWhenTold = `const server = require('node:http').createServer((request, response) => {
+      response.end(String(process.pid));
+      if (request.url === '/deaf') server.close();
+    }).listen(8080, process.env.POD_IP)`;
+    const listens = { tcpSocket: { port: 8080 }, periodSeconds: 1 };
+    const probes = {
+      startupProbe: { ...listens, failureThreshold: 60 },
+      livenessProbe: { ...listens, failureThreshold: 1 },
+    };
+    const container = { name: 'a', image: 'toolbox', args: [deafWhenTold], env: [podIp], ...probes };
+    await cluster.api.create(podOf('deaf', { terminationGracePeriodSeconds: 1, containers: [container] }));
+    const first = await ask(await ready('deaf'), '8080/deaf');
+    const again = await podThat('deaf', 'a restart', (pod) => isReady(pod) && restarts(pod) > 0);
+    expect(await ask(again)).not.toBe(first);
     await cluster.api.delete(pods, { namespace, name: 'deaf' });
+  });
+
+  it('are ready again when the node controller said that they are not', async () => {
+    const main = { name: 'main', image: 'toolbox', args: [server(`'here'`)], env: [podIp] };
+    await cluster.api.create(podOf('doubted', { containers: [main] }));
+    const { status } = await ready('doubted');
+    const conditions = status!.conditions!.map((one) => (one.type === 'Ready' ? { ...one, status: 'False' } : one));
+    const name = { namespace, name: 'doubted' };
+    const patched = await cluster.api.patch<Pod>(pods, name, { status: { conditions } }, { subresource: 'status' });
+    expect(isReady(patched)).toBe(false);
+    await ready('doubted');
   });
 
   it('of an image that nobody knows say so and wait', async () => {
@@ -223,41 +232,23 @@ describeWith(tools, 'pods of the local cluster', () => {
     expect(await run('reader', read)).toBe('kept undefined');
   });
 
-  it('of the images of servers serve on their own addresses', async () => {
-    const tcp = (port: number) => ({ tcpSocket: { port }, ...quickly });
-    const env = [{ name: 'POSTGRES_PASSWORD', value: 'p' }];
-    const exec = { command: ['pg_isready', '-U', 'postgres'] };
-    const wanted = [
-      { name: 'redis', image: 'redis:8', args: ['--save', ''], readinessProbe: tcp(6379) },
-      { name: 'nats', image: 'nats:2', args: ['--jetstream', '--store_dir', '/data'], readinessProbe: tcp(4222) },
-      {
-        name: 'postgres',
-        image: 'pgvector/pgvector:pg18',
-        env,
-        readinessProbe: { exec, ...quickly, timeoutSeconds: 5 },
-      },
-    ];
-    for (const each of wanted) await cluster.api.create(podOf(each.name, { containers: [each] }));
-    for (const { name } of wanted) await ready(name);
-  });
-
-  it('leave nothing behind when the cluster stops', async () => {
-    await cluster.api.create(podOf('stays', { containers: [engine()] }));
-    await ready('stays');
-    expect(processesOf(cluster.stateDir)).not.toEqual([]);
-    await cluster.stop();
-    expect(processesOf(cluster.stateDir)).toEqual([]);
-    expect(existsSync(cluster.stateDir)).toBe(false);
-  });
-});
-
-/** Processes of this machine in whose environment the folder occurs. */
-function processesOf(folder: string): string[] {
-  return readdirSync('/proc').filter((name) => {
-    try {
-      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/environ`, 'utf8').includes(folder);
-    } catch {
-      return false;
-    }
+  describeWith(['postgres', 'redis-server', 'nats-server'], 'of the images of servers', () => {
+    it('serve on their own addresses', async () => {
+      const tcp = (port: number) => ({ tcpSocket: { port }, ...quickly });
+      const env = [{ name: 'POSTGRES_PASSWORD', value: 'p' }];
+      const exec = { command: ['pg_isready', '-U', 'postgres'] };
+      const wanted = [
+        { name: 'redis', image: 'redis:8', args: ['--save', ''], readinessProbe: tcp(6379) },
+        { name: 'nats', image: 'nats:2', args: ['--jetstream', '--store_dir', '/data'], readinessProbe: tcp(4222) },
+        {
+          name: 'postgres',
+          image: 'pgvector/pgvector:pg18',
+          env,
+          readinessProbe: { exec, ...quickly, timeoutSeconds: 5 },
+        },
+      ];
+      for (const each of wanted) await cluster.api.create(podOf(each.name, { containers: [each] }));
+      for (const { name } of wanted) await ready(name);
+    });
   });
 }

@@ -1,15 +1,15 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { beforeAll, expect, it } from '@jest/globals';
 import { configMaps, createLeaderElection, follow, leases, namespaces } from '@flotilla/kubernetes';
 import { kubeApiContract } from '@flotilla/kubernetes/testing';
-import { describeWith, until } from '@flotilla/testkit';
-import { startLocalCluster, type LocalCluster } from './local-cluster.ts';
+import { until } from '@flotilla/testkit';
+import type { LocalCluster } from './local-cluster.ts';
 
-describeWith(['etcd', 'control-plane', 'kwok'], 'the API of a real cluster', () => {
+/** What the library promises of an API server, on a real one. Its last test kills that: what watches has to list anew. */
+export function kubeApiSuite(current: () => LocalCluster): void {
   let cluster: LocalCluster;
-  beforeAll(async () => {
-    cluster = await startLocalCluster({ pods: 'untouched', nodes: [] });
-  }, 120_000);
-  afterAll(() => cluster?.stop());
+  beforeAll(() => {
+    cluster = current();
+  });
 
   const make = async (name: string): Promise<void> => {
     await cluster.api.create({ apiVersion: namespaces.apiVersion, kind: namespaces.kind, metadata: { name } });
@@ -55,7 +55,6 @@ describeWith(['etcd', 'control-plane', 'kwok'], 'the API of a real cluster', () 
     await two.stop();
   });
 
-  // The last: it takes the API server away from all others.
   it('is followed over a restart of the API server without losing a change', async () => {
     const { api } = cluster;
     await make('followed');
@@ -68,4 +67,4 @@ describeWith(['etcd', 'control-plane', 'kwok'], 'the API of a real cluster', () 
     await until(() => following.items.has('followed/after') && !following.items.has('followed/before'));
     await following.stop();
   });
-});
+}
