@@ -44,10 +44,12 @@ export class StatusWriter {
 }
 
 function withoutFigures({ scaling, canary, conditions, ...status }: ModelStatus): unknown {
-  const { desired, mode, byProfile } = scaling ?? {};
+  const { desired, mode, byProfile, reason } = scaling ?? {};
+  // What is idle has no figures that move: how deep it sleeps is told at once.
+  const said = mode === 'idle' ? reason : undefined;
   const judged = canary && { weight: canary.weight, verdict: canary.verdict };
   const held = conditions?.map(({ message, ...condition }) =>
     condition.type === 'Progressing' || condition.type === 'Ready' ? condition : { ...condition, message },
   );
-  return { ...status, scaling: { desired, mode, byProfile }, canary: judged, conditions: held };
+  return { ...status, scaling: { desired, mode, byProfile, said }, canary: judged, conditions: held };
 }
