@@ -52,11 +52,13 @@ export class ModelCluster {
     return this.platform.kubectl(`--namespace ${namespace} ${words}`);
   }
 
-  /** What the API server does with a Model of this name and these fields over the smallest one. */
+  /** A Model of this name with these fields over the smallest one. Resolves when clients can ask for it. */
   async serve(name: string, spec: Record<string, unknown>): Promise<void> {
     const { apiVersion, kind } = models;
     const model = { apiVersion, kind, metadata: { namespace, name }, spec: { source, profiles: oneGpu, ...spec } };
     await this.api.create(model as unknown as Model);
+    const isListed = async () => (await this.client.models()).includes(name);
+    await until(isListed, { everyMs: 200, what: `${name} in the list of models` });
   }
 
   async change(name: string, spec: Record<string, unknown>): Promise<void> {

@@ -162,7 +162,6 @@ describeWith(clusterTools, 'Models', () => {
 
     it('start for a request that is held while the one that leads is killed', async () => {
       await fleet.serve('cold', env('STARTUP_MS', '4000'));
-      await fleet.reaches('cold', 'known', ({ phase }) => phase === 'Zero');
       const chat = fleet.client.chat('cold');
       await until(async () => (await fleet.podsOf('cold')).length === 1, { what: 'a pod', everyMs: 200 });
       logs.push(await fleet.killLeader());
