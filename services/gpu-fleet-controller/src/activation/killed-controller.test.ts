@@ -14,6 +14,9 @@ import { startController } from './controller-process.fixture.ts';
 
 const { READY, STOPPED } = fleet.EngineState;
 
+/** A controller reads its sources as they are, and engines are processes: seconds by themselves, far more on a crowded machine. Milliseconds. */
+const startMs = 50_000;
+
 let stateDir: string;
 let controller: ChildProcess | undefined;
 let running: TestFleet | undefined;
@@ -45,6 +48,11 @@ function written(id: string): Written | undefined {
 /** Nobody may have reaped what was orphaned: a pid alone says too little. */
 const runs = ({ pid, startedAt }: Written) => createProcessHost({}, systemClock).runs(pid, startedAt);
 
+/** What is written down becomes the engine only when it is told so; a controller that is killed before leaves nothing. */
+function isEngine({ pid }: Written): boolean {
+  return !existsSync('/proc') || readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith(process.execPath);
+}
+
 /** Services whose engines outlive the controller that started them. */
 function services(port: number, names: Record<string, string[]>): ProviderConfig {
   const provider = simServices(port, names);
@@ -59,9 +67,9 @@ async function killWhen(provider: ProviderConfig, model: string, ready: boolean)
   const left = await until(
     () => {
       const record = written(id);
-      return record !== undefined && (record.ready ?? false) === ready ? record : undefined;
+      return record && (record.ready ?? false) === ready && isEngine(record) ? record : undefined;
     },
-    { timeoutMs: 20_000, everyMs: 5 },
+    { timeoutMs: startMs, everyMs: 5, what: `${model} to be ${ready ? 'ready' : 'started'}` },
   );
   controller.kill('SIGKILL');
   await once(controller, 'exit');
@@ -77,8 +85,8 @@ describe('a controller that was killed', () => {
     running = await startFleet([slow], { stateDir });
     expect([runs(left), written('local/a')]).toEqual([false, undefined]);
     expect(await running.autostart('vllm:a')).toMatchObject({ state: STOPPED, pid: 0 });
-    expect((await running.activate('local', 'b')).state).toBe(READY);
-  });
+    expect((await running.activate('local', 'b', startMs)).state).toBe(READY);
+  }, 180_000);
 
   it('while a service ran leaves it to the next one, which goes on with it and may end it for another', async () => {
     const provider = services(await freePort(), { a: [], b: [] });
@@ -87,7 +95,7 @@ describe('a controller that was killed', () => {
     expect(await running.reaches('local/a', READY)).toMatchObject({ models: [{ name: 'a' }, {}] });
     expect((await running.activate('local', 'a')).state).toBe(READY);
     expect(await running.autostart('vllm:a')).toMatchObject({ pid: left.pid, activeModel: 'a' });
-    await running.activate('local', 'b');
+    await running.activate('local', 'b', startMs);
     expect(runs(left)).toBe(false);
-  });
+  }, 180_000);
 });
