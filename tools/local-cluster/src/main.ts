@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { readEnvironment, runProcess } from '@flotilla/kernel';
 import { takesConnections } from '@flotilla/testkit';
@@ -17,8 +16,6 @@ const schema = z.object({
     .describe('Where Ingress objects are served. 0: a free one'),
 });
 const { port: ingressPort } = readEnvironment(schema, 'FLOTILLA', process.env);
-const folder = path.resolve('.data/cluster');
-const commands = path.join(folder, 'bin');
 
 let starting: Promise<LocalCluster> | undefined;
 let up = false;
@@ -27,15 +24,17 @@ await runProcess({
     if (ingressPort !== 0 && (await takesConnections(ingressPort))) {
       throw new Error(`port ${ingressPort} is in use (by a Flotilla that runs already?): set FLOTILLA_PORT to another`);
     }
-    writeCommands(commands);
     starting = startLocalCluster({ ingressPort, progress: (line) => console.log(`${line} …`) });
-    console.log(nextSteps(await starting, commands));
+    const cluster = await starting;
+    // In the cluster's own folder: another that runs beside it, or ends, takes none of them away.
+    const commands = path.join(cluster.stateDir, 'bin');
+    writeCommands(commands);
+    console.log(nextSteps(cluster, commands));
     up = true;
   },
   ready: () => Promise.resolve(up),
   async shutdown() {
     const cluster = await starting?.catch(() => undefined);
     await cluster?.stop();
-    rmSync(folder, { recursive: true, force: true });
   },
 });
