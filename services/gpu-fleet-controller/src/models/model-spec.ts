@@ -93,7 +93,11 @@ export const scalingSchema = z.object({
     })
     .prefault({}),
   schedules: z.array(scheduleSchema).default([]),
-  /** After so long without a request the last replicas sleep (vLLM level 1: weights in host memory; 2: dropped), then go. 0: not. */
+  /**
+   * After so long without a request the last replicas sleep (vLLM level 1: weights in host memory; 2: dropped), then go. 0: not.
+   * Controllers that stand by hear of requests too, so a change of who leads postpones nothing; with all of them restarted it is
+   * counted anew.
+   */
   idle: z.object({ sleepSeconds: seconds(0), deepSleepSeconds: seconds(0), zeroSeconds: seconds(600) }).prefault({}),
 });
 
