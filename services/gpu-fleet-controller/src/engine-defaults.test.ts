@@ -4,6 +4,7 @@ import path from 'node:path';
 import { createHelm } from '@flotilla/helm';
 import { describeWith } from '@flotilla/testkit';
 import { afterAll, expect, it } from '@jest/globals';
+import { fleetConfigSchema } from './config.ts';
 import { engineDefaults } from './engine-defaults.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'flotilla-values-'));
@@ -36,4 +37,12 @@ describeWith(['helm'], 'engines in a namespace of their own', () => {
       namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'edge' } },
     });
   });
+});
+
+it('gives engines arguments that are split at blanks, so that JSON stays whole', () => {
+  const { engineArgs } = fleetConfigSchema.parse({
+    engineArgs: ' --seed=1  --limit-mm-per-prompt={"image":2,"video":0} ',
+  });
+  expect(engineArgs).toEqual(['--seed=1', '--limit-mm-per-prompt={"image":2,"video":0}']);
+  expect(fleetConfigSchema.parse({}).engineArgs).toEqual([]);
 });

@@ -40,9 +40,13 @@ export const kubernetesSettings = {
     .min(1)
     .optional()
     .describe('image of engines whose Model names none; absent: the chart’s own'),
-  engineArgs: envList
-    .prefault('')
-    .describe('arguments of every engine, before those of its Model, e.g. `--disable-log-requests`'),
+  engineArgs: z
+    .string()
+    .default('')
+    .transform((text) => text.split(/\s+/).filter(Boolean))
+    .describe(
+      'arguments of every engine, before those of its Model, split at blanks, e.g. `--disable-log-requests --seed=1`; what holds blanks itself: in a Model or in the values file',
+    ),
   engineValues: z
     .string()
     .min(1)
