@@ -71,12 +71,13 @@ export function failedRevision({ world, plan }: Pick<Judged, 'world' | 'plan'>):
   return plan.failedRevision ?? (known === world.wanted ? known : undefined);
 }
 
-function phaseOf({ world, scaling, plan, trips, problem }: Judged, ready: number, asleep: number): string {
+function phaseOf(judged: Judged, ready: number, asleep: number): string {
+  const { world, scaling, plan, trips, problem } = judged;
   if (world.model.metadata.deletionTimestamp !== undefined) return 'Deleting';
   if (problem || trips.length > 0) return 'Degraded';
   if (plan.phase !== 'Steady') return 'Rolling';
   if (ready > 0) return 'Ready';
-  if (asleep > 0) return 'Sleeping';
+  if (sleeps(judged, asleep)) return 'Sleeping';
   return scaling.desired === 0 ? 'Zero' : 'Starting';
 }
 
@@ -90,7 +91,7 @@ function conditionsOf(judged: Judged, ready: number, asleep: number): NewConditi
   return [
     ready > 0
       ? { type: 'Ready', status: 'True', reason: 'Serving', message: `${ready} of ${desired} replicas serve.` }
-      : { type: 'Ready', status: 'False', ...notServing(desired, asleep, waiting?.reason) },
+      : { type: 'Ready', status: 'False', ...notServing(desired, sleeps(judged, asleep), waiting?.reason) },
     rolling
       ? { type: 'Progressing', status: 'True', reason: plan.phase, message: plan.message }
       : ready < desired
@@ -110,13 +111,18 @@ function conditionsOf(judged: Judged, ready: number, asleep: number): NewConditi
   ];
 }
 
+/** What falls asleep counts: a request has it back as soon as one that sleeps. */
+function sleeps({ world, scaling }: Judged, asleep: number): boolean {
+  return asleep > 0 || (scaling.sleep > 0 && world.replicas.some(({ state }) => state === 'draining'));
+}
+
 const notScaling = {
   fixed: 'spec.replicas says how many there are.',
   held: 'More replicas would fail as those that are there.',
 } as const;
 
-function notServing(desired: number, asleep: number, why: string | undefined): { reason: string; message: string } {
-  if (asleep > 0) return { reason: 'Sleeping', message: 'The replicas sleep; a request wakes one.' };
+function notServing(desired: number, sleeping: boolean, why: string | undefined): { reason: string; message: string } {
+  if (sleeping) return { reason: 'Sleeping', message: 'The replicas sleep; a request wakes one.' };
   if (desired === 0) return { reason: 'AtZero', message: 'No replica runs; a request starts one.' };
   return { reason: 'Starting', message: why ? `No replica serves yet: ${why}` : 'No replica serves yet.' };
 }
