@@ -62,7 +62,8 @@ describeWith(clusterTools, 'Models', () => {
   });
 
   describe('that nobody asks', () => {
-    const ladder = { sleepSeconds: 3, deepSleepSeconds: 7, zeroSeconds: 14 };
+    // A step takes some seconds: routers hear of it first.
+    const ladder = { sleepSeconds: 3, deepSleepSeconds: 12, zeroSeconds: 20 };
 
     it('sleep, deeper, and go; each step is undone by one request, without a new pod while there is one', async () => {
       await fleet.serve('drowsy', { scaling: { ...restless, idle: ladder } });
