@@ -2,7 +2,7 @@ import { request, type Dispatcher } from 'undici';
 import { ProbeFailure } from './probe.ts';
 
 /** Answers above this are not read: 16 MiB. A list of 500 models is about 0.5 MiB. */
-const maxAnswerBytes = 16 * 1024 * 1024;
+export const maxAnswerBytes = 16 * 1024 * 1024;
 
 export interface EngineAnswer {
   readonly status: number;
@@ -34,7 +34,7 @@ export async function askEngine(
     return { status: answer.statusCode, text: Buffer.concat(parts).toString('utf8') };
   } catch (error) {
     if (error instanceof ProbeFailure) throw error;
-    throw new ProbeFailure(reasonOf(error));
+    throw failureOf(error);
   }
 }
 
@@ -48,6 +48,11 @@ const reasons: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'it did not answer in time',
   UND_ERR_CONNECT_TIMEOUT: 'it did not answer in time',
 };
+
+/** Why there was no answer, in words fit for everyone. */
+export function failureOf(error: unknown): ProbeFailure {
+  return new ProbeFailure(reasonOf(error));
+}
 
 function reasonOf(error: unknown): string {
   const { name, code } = (error ?? {}) as { name?: string; code?: string };

@@ -21,8 +21,9 @@ describe('the load of an engine', () => {
       `vllm:prompt_tokens_by_source_total{engine="${engine}"} 7\n` +
       `vllm:generation_tokens_total{engine="${engine}"} 1.5e+03\n` +
       `vllm:kv_cache_usage_perc{engine="${engine}"} ${cache}\n`;
-    const { load, promptTokens, generatedTokens } = readEngineMetrics(core(0, 2, 40, 0.5) + core(1, 3, 2, 0.25));
-    expect({ load, promptTokens, generatedTokens }).toEqual({
+    const { asleep: _, ...told } = readEngineMetrics(core(0, 2, 40, 0.5) + core(1, 3, 2, 0.25));
+    expect(told).toEqual({
+      ...{ model: 'm {1}', sleepLevel: undefined },
       load: { running: 5, waiting: 0, kvCacheUsage: 0.5 },
       ...{ promptTokens: 42, generatedTokens: 3_000 },
     });

@@ -4,6 +4,8 @@ import type { EngineLoad } from './engine-view.ts';
 const maxAdapterNames = 256;
 
 export interface EngineMetrics {
+  /** The name it serves its model by. Undefined: it does not tell. */
+  model: string | undefined;
   load: EngineLoad | undefined;
   asleep: boolean;
   /** vLLM's level of sleep, 0: awake. Undefined: it does not tell. */
@@ -20,7 +22,7 @@ type Reader = (read: Reading, value: number, labels: string) => void;
  * of one server are added up; of the cache the fullest counts. `gpu_cache_usage_perc` is what it was called before 0.9.
  */
 const readers = new Map<string, Reader>([
-  ['num_requests_running', (read, value) => void (read.running = (read.running ?? 0) + value)],
+  ['num_requests_running', readRunning],
   ['num_requests_waiting', (read, value) => void (read.waiting += value)],
   ['kv_cache_usage_perc', readCache],
   ['gpu_cache_usage_perc', readCache],
@@ -35,6 +37,7 @@ const beginnings = new Set([...readers.keys()].map((name) => name.charCodeAt(0))
 const lengths = new Set([...readers.keys()].map((name) => name.length));
 
 class Reading {
+  model: string | undefined;
   running: number | undefined;
   waiting = 0;
   kvCacheUsage = 0;
@@ -58,9 +61,10 @@ export function readEngineMetrics(text: string): EngineMetrics {
     if (text.charCodeAt(at) === letterV && beginnings.has(text.charCodeAt(at + prefix.length)))
       readLine(read, text, at, end);
   }
-  const { running, waiting, kvCacheUsage, adapters, awake, promptTokens, generatedTokens } = read;
+  const { model, running, waiting, kvCacheUsage, adapters, awake, promptTokens, generatedTokens } = read;
   const sleepLevel = awake === undefined ? undefined : awake ? 0 : read.discarded ? 2 : 1;
   return {
+    model,
     load: running === undefined ? undefined : { running, waiting, kvCacheUsage, ...adapters },
     ...{ asleep: awake === false, sleepLevel, promptTokens, generatedTokens },
   };
@@ -80,6 +84,11 @@ function readLine(read: Reading, text: string, at: number, end: number): void {
   const close = text.charCodeAt(stop) === brace ? text.lastIndexOf('}', end) : stop - 1;
   const value = Number.parseFloat(text.slice(close + 1, end));
   if (close >= stop - 1 && Number.isFinite(value)) reader(read, value, text.slice(stop, close + 1));
+}
+
+function readRunning(read: Reading, value: number, labels: string): void {
+  read.running = (read.running ?? 0) + value;
+  read.model ??= label(labels, 'model_name') || undefined;
 }
 
 function readCache(read: Reading, value: number): void {

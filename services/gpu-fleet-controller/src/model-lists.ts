@@ -55,6 +55,11 @@ export function readAnthropicModels(value: unknown): ServedModel[] | undefined {
   return list.data?.data.slice(0, maxModels).map(({ id }) => ({ name: id, capabilities: ['chat'] }));
 }
 
+/** A model of which nothing but its name is known. */
+export function namedModel(name: string): ServedModel {
+  return { name, capabilities: guess(name) };
+}
+
 /** A name that says it makes embeddings is believed; of all others nothing is claimed. */
 function guess(name: string): string[] {
   return /embed/i.test(name) ? ['embeddings'] : [];

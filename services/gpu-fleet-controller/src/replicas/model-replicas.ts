@@ -82,17 +82,12 @@ class ModelReplicas implements Replicas {
 
   update(model: Model, pods: readonly PodFacts[]): void {
     this.model = model;
-    const there = new Set(pods.map(({ uid }) => uid));
-    for (const [uid, engine] of this.pods) {
-      if (there.has(uid)) continue;
-      engine.close();
-      this.pods.delete(uid);
-      this.moved('state');
-    }
-    for (const facts of pods) {
-      const engine = this.pods.get(facts.uid);
-      if (engine) engine.update(facts);
-      else this.add(facts);
+    // One step for all of them.
+    this.stepping = true;
+    try {
+      this.updatePods(pods);
+    } finally {
+      this.stepping = false;
     }
     this.step();
   }
@@ -156,10 +151,26 @@ class ModelReplicas implements Replicas {
     this.pods.clear();
   }
 
+  private updatePods(pods: readonly PodFacts[]): void {
+    const there = new Set(pods.map(({ uid }) => uid));
+    for (const [uid, engine] of this.pods) {
+      if (there.has(uid)) continue;
+      engine.close();
+      this.pods.delete(uid);
+      this.moved('state');
+    }
+    for (const facts of pods) {
+      const engine = this.pods.get(facts.uid);
+      if (engine) engine.update(facts);
+      else this.add(facts);
+    }
+  }
+
   private add(facts: PodFacts): void {
     let drainable = false;
     const engine: PodEngine = new PodEngine(facts, {
       ...this.parts,
+      onlyName: () => (this.model.spec.adapters.length > 0 ? undefined : this.names()[0]),
       changed: (what) => {
         if (this.closed) return;
         // The actor asks for those that are drained: it is told when there is one more.

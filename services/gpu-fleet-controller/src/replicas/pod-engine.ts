@@ -2,6 +2,7 @@ import type { Clock } from '@flotilla/kernel';
 import { logger } from '@flotilla/telemetry';
 import { deadlineSignal } from '../deadline-signal.ts';
 import type { EngineLoad, ServedModel } from '../engine-view.ts';
+import { namedModel } from '../model-lists.ts';
 import type { Replica } from '../models/world.ts';
 import { ProbeFailure } from '../probe.ts';
 import type { PodFacts } from './pod-facts.ts';
@@ -23,6 +24,8 @@ export interface PodEngineParts {
   readonly clock: Clock;
   readonly control: VllmControl;
   readonly schedule: ProbeSchedule;
+  /** The one name it is to serve. Undefined: it may have adapters beside. */
+  onlyName(): string | undefined;
   /** It was looked at, or is not what it was. */
   changed(what: 'state' | 'load' | 'nothing'): void;
 }
@@ -261,14 +264,13 @@ export class PodEngine {
 
   private async look(): Promise<void> {
     if (this.pace() === 'off' || this.closing.signal.aborted) return;
-    const { clock, control } = this.parts;
+    const { clock } = this.parts;
     const { life } = this;
     const began = clock.monotonic();
-    const whole = this.looks === undefined || this.looks >= looksPerWhole || this.failures > 0 || !this.load;
     const deadline = deadlineSignal(clock, probeTimeoutMs, this.closing.signal);
     let outcome = 'answered';
     try {
-      const answer = await control.look(this.address, whole, deadline.signal);
+      const answer = await this.ask(deadline.signal);
       if (life === this.life) this.onAnswer(answer, began);
     } catch (error) {
       outcome = 'failed';
@@ -278,6 +280,16 @@ export class PodEngine {
       deadline.clear();
     }
     probeSeconds.record((clock.monotonic() - began) / 1_000, { outcome });
+  }
+
+  private async ask(signal: AbortSignal): Promise<Look> {
+    const { control, onlyName } = this.parts;
+    const name = !this.asked && this.facts.ready ? onlyName() : undefined;
+    // The cluster vouches for its health. A controller that begins to lead thousands has to know them soon.
+    const first = name === undefined ? undefined : await control.look(this.address, false, signal);
+    if (name !== undefined && first?.load && first.model === name) return { ...first, models: [namedModel(name)] };
+    const whole = this.looks === undefined || this.looks >= looksPerWhole || this.failures > 0 || !this.load;
+    return control.look(this.address, whole, signal);
   }
 
   private onAnswer({ models, load, sleepLevel, promptTokens, generatedTokens }: Look, began: number): void {

@@ -57,14 +57,19 @@ export class FakeVllm {
   gate: Promise<void> | undefined;
   orders: string[] = [];
   looks = 0;
+  wholeLooks = 0;
+  /** The name its metrics are of. */
+  model = 'm';
 
   look(whole: boolean): Look {
     this.looks += 1;
+    this.wholeLooks += whole ? 1 : 0;
     if (!this.up) throw new ProbeFailure('nothing listens at its address');
-    const own: ServedModel = { name: 'm', capabilities: [] };
+    const own: ServedModel = { name: this.model, capabilities: [] };
     const loras = [...this.adapters].map(([name, adapterPath]) => ({ name, capabilities: [], adapterPath }));
     return {
       models: whole ? [own, ...loras] : undefined,
+      model: this.model,
       load: {
         ...{ running: this.running, waiting: this.waiting, kvCacheUsage: 0 },
         ...{ runningAdapters: this.usedAdapters, waitingAdapters: [], maxAdapters: this.maxAdapters },

@@ -26,6 +26,30 @@ describe('the engines of a Model', () => {
     await replicas.close();
   });
 
+  it('are known by one request each to a controller that begins to lead, where the cluster vouches for them', async () => {
+    const fake = fakeReplicas();
+    await fake.pods(3);
+    const told = fake.replicas.engines().map(({ state, models }) => [state, ...models.map(({ name }) => name)]);
+    expect(told).toEqual(Array(3).fill(['ready', 'm']));
+    expect(fake.engine('p1')).toMatchObject({ looks: 1, wholeLooks: 0 });
+    await fake.clock.advanceAsync(60_000);
+    expect(fake.engine('p1').wholeLooks).toBeGreaterThan(0);
+    await fake.replicas.close();
+  });
+
+  it.each([
+    ['serve another name', {}, { model: 'other' }, {}, ['other']],
+    ['may have adapters', { adapters: [{ name: 'sql', path: '/sql' }] }, {}, {}, ['m']],
+    ['start', {}, {}, { ready: false }, ['m']],
+  ])('that %s are asked for all', async (_, spec, engine, facts, names) => {
+    const fake = fakeReplicas(spec);
+    Object.assign(fake.engine('p1'), engine);
+    await fake.pods(1, () => facts);
+    expect(fake.engine('p1').wholeLooks).toBeGreaterThan(0);
+    expect(fake.view('p1')!.models.map(({ name }) => name)).toEqual(expect.arrayContaining(names));
+    await fake.replicas.close();
+  });
+
   it('are not told before each that the cluster calls ready has been asked: routers know better', async () => {
     const { apply, replicas, clock, change, pods } = fakeReplicas();
     await pods(0);

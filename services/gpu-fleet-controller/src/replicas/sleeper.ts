@@ -37,7 +37,9 @@ export class Sleeper {
   /** Does what is next for each. */
   step(engines: Iterable<PodEngine>): void {
     if (this.level === undefined || this.closing.signal.aborted) return;
-    for (const engine of engines) this.stepOne(engine, this.level);
+    for (const engine of engines) {
+      if (this.level > 0 || engine.sleepLevel > 0 || engine.retired) this.stepOne(engine, this.level);
+    }
   }
 
   /** Wakes one up, whatever the level: a request waits. */

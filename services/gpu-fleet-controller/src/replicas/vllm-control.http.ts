@@ -1,11 +1,11 @@
 import { redactText } from '@flotilla/telemetry';
-import { Agent } from 'undici';
 import { z } from 'zod';
-import { askEngine, type EngineAnswer } from '../engine-http.ts';
+import type { EngineAnswer } from '../engine-http.ts';
 import { readEngineMetrics } from '../metrics-text.ts';
 import { readOpenaiModels } from '../model-lists.ts';
 import { modelsOf } from '../probe.http.ts';
 import { ProbeFailure } from '../probe.ts';
+import { createPodHttp } from './pod-http.ts';
 import { AdapterRefused, type Look, type VllmControl } from './vllm-control.ts';
 
 /** Characters shown of what an engine says of an adapter. */
@@ -16,14 +16,13 @@ const refusal = z.object({
   error: z.union([z.string(), z.object({ message: z.string() }).transform(({ message }) => message)]),
 });
 
-/** Over HTTP, on connections that all engines of the cluster share the care of: at most three to each, closed when unused for 2.5 s: in a fleet that is probed less often than that, an open one is of no use. */
+/** Over HTTP. */
 export function createVllmControl(): VllmControl {
-  // Deadlines are the callers': loading weights anew takes minutes.
-  const agent = new Agent({ connections: 3, keepAliveTimeout: 2_500, headersTimeout: 0, bodyTimeout: 0 });
-  const get = (url: string, signal: AbortSignal) => askEngine(agent, url, {}, signal);
+  const pods = createPodHttp();
+  const get = (url: string, signal: AbortSignal) => pods.ask(url, {}, signal);
   const post = (url: string, signal: AbortSignal, body?: object) => {
     const json = body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
-    return askEngine(agent, url, { method: 'POST', ...json }, signal);
+    return pods.ask(url, { method: 'POST', ...json }, signal);
   };
   const order = async (address: string, path: string, signal: AbortSignal, body?: object) => {
     const { status } = await post(`${address}${path}`, signal, body);
@@ -44,12 +43,12 @@ export function createVllmControl(): VllmControl {
   return {
     async look(address, whole, signal) {
       if (!whole) return readLook(answered(await get(`${address}/metrics`, signal), '/metrics'), undefined);
-      const [health, metrics, models] = await Promise.all([
-        get(`${address}/health`, signal),
+      // By itself first: most that are asked for all have yet to start.
+      answered(await get(`${address}/health`, signal), '/health');
+      const [metrics, models] = await Promise.all([
         get(`${address}/metrics`, signal),
         get(`${address}/v1/models`, signal),
       ]);
-      answered(health, '/health');
       return readLook(metrics, models);
     },
     async sleep(address, level, signal) {
@@ -74,7 +73,9 @@ export function createVllmControl(): VllmControl {
       const { status } = await post(`${address}/v1/unload_lora_adapter`, signal, { lora_name: name });
       if (status >= 300 && status !== 404) throw new ProbeFailure(`its engine answers ${status}`);
     },
-    close: () => agent.destroy(),
+    async close() {
+      pods.close();
+    },
   };
 }
 
@@ -84,10 +85,8 @@ function answered(answer: EngineAnswer, path: string): EngineAnswer {
 }
 
 function readLook(metrics: EngineAnswer, models: EngineAnswer | undefined): Look {
-  const { load, sleepLevel, promptTokens, generatedTokens } = readEngineMetrics(
-    metrics.status === 200 ? metrics.text : '',
-  );
-  return { models: models && modelsOf(models, readOpenaiModels), load, sleepLevel, promptTokens, generatedTokens };
+  const { asleep: _told, ...told } = readEngineMetrics(metrics.status === 200 ? metrics.text : '');
+  return { models: models && modelsOf(models, readOpenaiModels), ...told };
 }
 
 function assertLoaded({ status, text }: EngineAnswer, path: string): void {

@@ -5,6 +5,8 @@ import { ProbeFailure } from '../probe.ts';
 export interface Look {
   /** Undefined: it was not asked, or would not say now. */
   readonly models: readonly ServedModel[] | undefined;
+  /** The name that its metrics are of. Undefined: they do not say. */
+  readonly model?: string | undefined;
   readonly load: EngineLoad | undefined;
   /** 0: awake. Undefined: it does not tell. */
   readonly sleepLevel: 0 | 1 | 2 | undefined;
