@@ -55,6 +55,31 @@ describe('a Model', () => {
     expect(api.calls.list).toBe(list);
   });
 
+  it('is looked at once when its engines are known, not as each of them is', async () => {
+    const { create, pass, clock, orders, replicas } = await controlled();
+    let plans = 0;
+    orders.plan = (world, { byProfile }) => {
+      plans += 1;
+      const groups = [...byProfile].map(([profile, count]) => ({ profile, revision: world.wanted, replicas: count }));
+      return { groups, shares: undefined, stable: world.wanted, phase: 'Steady', message: '' };
+    };
+    await create();
+    await pass(3_000);
+    const fake = replicas()!;
+    fake.known = () => false;
+    await pass(1_000);
+    plans = 0;
+    for (let engine = 0; engine < 100; engine += 1) {
+      fake.listener.changed('state');
+      await clock.advanceAsync(10);
+    }
+    expect(plans).toBeLessThanOrEqual(1);
+    fake.known = () => true;
+    fake.listener.changed('state');
+    await clock.advanceAsync(10);
+    expect(plans).toBeGreaterThan(0);
+  });
+
   it('is mended when somebody changes or deletes a part of it', async () => {
     const { create, pass, api, workloads } = await controlled();
     await create();
@@ -292,6 +317,21 @@ describe('of two controllers', () => {
     expect(second.replicas()).toBeDefined();
     expect((await cluster.workloads())[0]!.spec.replicas).toBe(2);
     expect(await cluster.pods()).toHaveLength(2);
+  });
+
+  it('the one that takes over renders each Model once and changes nothing', async () => {
+    const cluster = createCluster();
+    const first = await joined(cluster, 'one');
+    first.orders.desired = 3;
+    for (const name of ['a', 'b', 'c']) await cluster.create({}, name);
+    await cluster.pass(5_000);
+    await first.fleet.stop();
+    const writes = cluster.writes();
+    const second = await joined(cluster, 'two');
+    second.orders.desired = 3;
+    await cluster.pass(60_000);
+    expect(second.renders()).toBe(3);
+    expect(cluster.writes()).toBe(writes);
   });
 
   it('the one that follows passes on what waits with it', async () => {

@@ -23,16 +23,22 @@ interface Attempt {
   readonly refused?: KubeError;
   /** What the API made of the fields that are ours: defaults and other spellings are no drift. */
   readonly fields?: string;
-  /** Version at which it was last found to be right. */
-  seen?: string;
   /** The watch has moved on since. */
   shown?: boolean;
+}
+
+/** What an object was last found to be right for, and at which version. */
+interface Right {
+  readonly hash: string;
+  readonly version: string | undefined;
 }
 
 /** Makes the objects of one Model what they are to be, and keeps them so. While nothing differs, it makes no call. */
 export class Applier {
   /** By kind and name; bounded by what the chart renders for a Model. */
   private readonly attempts = new Map<string, Attempt>();
+  /** The same: what has not changed since is not compared again. */
+  private readonly right = new Map<string, Right>();
 
   constructor(
     private readonly api: Pick<KubeApi, 'apply' | 'patch' | 'delete'>,
@@ -47,12 +53,12 @@ export class Applier {
     const hash = hashIn(wanted);
     const before = this.last(wanted, hash);
     if (before && live && live.metadata.resourceVersion !== before.before) before.shown = true;
-    if (live?.metadata.deletionTimestamp !== undefined || isRight(wanted, live, before)) return;
+    if (live?.metadata.deletionTimestamp !== undefined || this.isRight(wanted, hash, live, before)) return;
     await this.attempt(wanted, hash, live, before, async () => {
       const shown = await this.api.apply(wanted, { manager: fleetManager, force: true, signal });
       appliesTotal.add(1, { kind: wanted.kind, action: live ? (before ? 'mended' : 'changed') : 'made' });
-      const { resourceVersion } = shown.metadata;
-      return { fields: ownedFields(wanted, shown), ...(resourceVersion !== undefined && { seen: resourceVersion }) };
+      this.right.set(partKey(wanted), { hash, version: shown.metadata.resourceVersion });
+      return { fields: ownedFields(wanted, shown) };
     });
   }
 
@@ -83,7 +89,21 @@ export class Applier {
 
   /** Nothing is remembered any more of what is not among these. */
   keepOnly(keys: ReadonlySet<string>): void {
-    for (const key of this.attempts.keys()) if (!keys.has(key)) this.attempts.delete(key);
+    for (const known of [this.attempts, this.right]) {
+      for (const key of known.keys()) if (!keys.has(key)) known.delete(key);
+    }
+  }
+
+  private isRight(wanted: KubeObject, hash: string, live: KubeObject | undefined, known: Attempt | undefined): boolean {
+    // A Job that is done may be cleaned away: what it did is done.
+    if (!live) return wanted.kind === 'Job' && known?.fields !== undefined;
+    const version = live.metadata.resourceVersion;
+    const right = this.right.get(partKey(wanted));
+    if (version !== undefined && right?.hash === hash && right.version === version) return true;
+    if (hashIn(live) !== hash) return false;
+    if (ownedFields(wanted, live) !== (known?.fields ?? ownedFields(wanted, wanted))) return false;
+    this.right.set(partKey(wanted), { hash, version });
+    return true;
   }
 
   private last(object: KubeObject, hash: string): Attempt | undefined {
@@ -96,7 +116,7 @@ export class Applier {
     hash: string,
     live: KubeObject | undefined,
     before: Attempt | undefined,
-    run: () => Promise<Pick<Attempt, 'fields' | 'seen'>>,
+    run: () => Promise<Pick<Attempt, 'fields'>>,
   ): Promise<void> {
     const at = this.clock.monotonic();
     const shown = live?.metadata.resourceVersion;
@@ -127,17 +147,6 @@ export function isRefusal(error: unknown): error is KubeError {
 }
 
 export const partKey = ({ kind, metadata }: KubeObject): string => `${kind}/${metadata.name}`;
-
-function isRight(wanted: KubeObject, live: KubeObject | undefined, known: Attempt | undefined): boolean {
-  // A Job that is done may be cleaned away: what it did is done.
-  if (!live) return wanted.kind === 'Job' && known?.fields !== undefined;
-  const { resourceVersion } = live.metadata;
-  if (known?.seen !== undefined && known.seen === resourceVersion) return true;
-  if (hashIn(live) !== hashIn(wanted)) return false;
-  if (ownedFields(wanted, live) !== (known?.fields ?? ownedFields(wanted, wanted))) return false;
-  if (known && resourceVersion !== undefined) known.seen = resourceVersion;
-  return true;
-}
 
 function hashIn({ metadata }: KubeObject): string {
   return metadata.annotations?.[annotationNames.applied] ?? '';

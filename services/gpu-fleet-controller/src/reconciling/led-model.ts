@@ -39,7 +39,8 @@ export class LedModel {
     this.replicas = ports.createReplicas(model, {
       changed: (what) => {
         this.announcer.changed(what);
-        if (what === 'state') ports.wake(scope);
+        // Until all are known, a look at each would be as many looks as there are pods.
+        if (what === 'state' && this.replicas.known()) ports.wake(scope);
       },
       onDemand: () => ports.wake(scope),
       discard: (pod, reason) => void this.discard(pod, reason),

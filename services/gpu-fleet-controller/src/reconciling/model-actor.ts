@@ -19,6 +19,8 @@ import { Workloads, type WorkloadPorts } from './workloads.ts';
 /** How soon it is looked at again while something runs or is under way, and when all is calm. Milliseconds. */
 const busyMs = 1_000;
 const calmMs = 30_000;
+/** And while not all of its engines have been asked; it is woken when they have. */
+const unknownMs = 5_000;
 /** Longer than the drain of a replica, for its pod to go. Milliseconds. */
 const retirementMarginMs = 15_000;
 
@@ -95,7 +97,8 @@ export class ModelActor {
     this.reports.tell(judged, status);
     const underWay = world.replicas.length > 0 || scaling.desired > 0 || plan.phase !== 'Steady';
     const wanted = world.demand.held + world.demand.running > 0;
-    return this.tell(world.model, status, underWay || wanted || problem ? busyMs : calmMs, signal);
+    const busy = underWay || wanted || problem !== undefined;
+    return this.tell(world.model, status, !replicas.known() ? unknownMs : busy ? busyMs : calmMs, signal);
   }
 
   private steer(
