@@ -22,6 +22,11 @@ describe('rendered manifests', () => {
     expect(object!.data).toEqual({ true: true, mode: 420, text: 'yes', time: '12:30', day: '2026-01-01' });
   });
 
+  it('keep names of digits with an e in them', () => {
+    const [object] = parseManifests(`${head}data: { revision: 289e4586, low: -7e99999, small: 1e3, half: 0.5 }\n`);
+    expect(object!.data).toEqual({ revision: '289e4586', low: '-7e99999', small: 1_000, half: 0.5 });
+  });
+
   it.each([
     ['broken YAML', `${head}data: { a: [1\n`, 'no YAML'],
     ['a list', '- 1\n', 'no object'],

@@ -1,13 +1,11 @@
-import { parseAllDocuments } from 'yaml';
+import { parseAllDocuments, type ScalarTag, type Tags } from 'yaml';
 import { HelmError, type HelmObject } from './helm.ts';
 
 /** The objects in a stream of YAML documents, read as Kubernetes reads them; empty documents are left out. */
 export function parseManifests(text: string): HelmObject[] {
   const documents = parseAllDocuments(text, {
     version: '1.1',
-    // Kubernetes' reader knows neither base 60 nor dates.
-    customTags: (tags) =>
-      tags.filter((tag) => typeof tag === 'string' || (!tag.tag.endsWith(':timestamp') && tag.format !== 'TIME')),
+    customTags: (tags) => tags.flatMap(asKubernetes),
   });
   if ('empty' in documents) return [];
   return documents.flatMap((document) => {
@@ -18,6 +16,19 @@ export function parseManifests(text: string): HelmObject[] {
     if (isObject(object)) return [object];
     throw new HelmError('render', 'what was rendered is no object with apiVersion, kind and metadata.name');
   });
+}
+
+/** Its reader knows neither base 60 nor dates, and takes a number beyond all bounds for text: `289e4586` is a name. */
+function asKubernetes(tag: Tags[number]): Tags {
+  if (typeof tag === 'string') return [tag];
+  if (tag.tag.endsWith(':timestamp') || tag.format === 'TIME') return [];
+  if (tag.format !== 'EXP') return [tag];
+  const exponential = tag as ScalarTag;
+  const resolve: ScalarTag['resolve'] = (text, ...rest) => {
+    const value = exponential.resolve(text, ...rest);
+    return value === Infinity || value === -Infinity ? text : value;
+  };
+  return [{ ...exponential, resolve }];
 }
 
 function isObject(value: unknown): value is HelmObject {
