@@ -1,6 +1,6 @@
 import type { FlotillaError } from '@flotilla/kernel';
 import type { EngineView } from '../engine-view.ts';
-import { cannotStart } from '../replicas/refusals.ts';
+import { cannotLoad, cannotStart } from '../replicas/refusals.ts';
 
 interface Waiter {
   readonly scope: string;
@@ -69,6 +69,7 @@ export class ToldEngines {
 
   private refusal(scope: string, model: string): FlotillaError | undefined {
     const refused = this.of(scope).find((engine) => engine.refused && engine.activatable.includes(model));
-    return refused && cannotStart(scope, refused.reason);
+    if (!refused) return undefined;
+    return refused.id === scope ? cannotStart(scope, refused.reason) : cannotLoad(scope, model, refused.reason);
   }
 }

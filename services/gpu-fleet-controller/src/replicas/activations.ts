@@ -4,7 +4,7 @@ import { deadlineSignal } from '../deadline-signal.ts';
 import type { EngineView } from '../engine-view.ts';
 import { activationSeconds } from '../fleet.metrics.ts';
 import type { PodEngine } from './pod-engine.ts';
-import { cannotStart, startedTooLate } from './refusals.ts';
+import { cannotLoad, cannotStart, startedTooLate } from './refusals.ts';
 
 /** Requests that may wait for one Model. Those of one router share a call: this many routers and operators at once. */
 const maxWaiting = 1_000;
@@ -82,11 +82,10 @@ export class Activations {
 
   /** What is asked for by this name will not come, though the model serves. */
   fail(name: string, reason: string): void {
-    const text = `${name} of ${this.parts.scope} cannot be loaded: ${reason}.`;
     for (const waiter of this.waiting) {
       if (waiter.name !== name) continue;
       this.settle(waiter, 'engine_unavailable');
-      waiter.done.reject(new FlotillaError('engine_unavailable', text, { details: { retryAfterMs: 30_000 } }));
+      waiter.done.reject(cannotLoad(this.parts.scope, name, reason));
     }
   }
 

@@ -112,11 +112,20 @@ describe('the adapters of a Model', () => {
     expect(replicas.adapters()).toEqual([
       { name: 'sql', ready: 0, wanted: 1, message: 'p1: there is no adapter at /adapters/sql' },
     ]);
+    // For controllers that stand by.
+    const told = {
+      id: 'default/m/sql',
+      activatable: ['sql'],
+      refused: true,
+      reason: 'there is no adapter at /adapters/sql',
+    };
+    expect(replicas.engines().at(-1)).toMatchObject(told);
     const asked = replicas.activate('sql', new AbortController().signal);
     await expect(asked).rejects.toThrow('sql of default/m cannot be loaded: there is no adapter at /adapters/sql.');
     engine('p1').refuses = {};
     await clock.advanceAsync(120_000);
     expect(replicas.adapters()).toEqual([{ name: 'sql', ready: 1, wanted: 1 }]);
+    expect(replicas.engines()).toHaveLength(1);
     await replicas.close();
   });
 

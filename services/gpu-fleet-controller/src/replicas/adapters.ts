@@ -79,7 +79,7 @@ export class Adapters {
     this.hide([...plan.unload.map(({ host, name }) => [byId.get(host)!, name] as const), ...moved(ready, paths)]);
     for (const { host, name } of plan.load) this.load(byId.get(host)!, name, paths.get(name)!);
     this.unloadHidden();
-    this.failWaiting(ready, paths);
+    this.failWaiting(ready);
   }
 
   view(ready: readonly PodEngine[]): readonly AdapterView[] {
@@ -90,6 +90,15 @@ export class Adapters {
       const message = have < wanted || have === 0 ? this.messages.get(name) : undefined;
       return { name, ready: have, wanted, ...(message !== undefined && { message }) };
     });
+  }
+
+  /** Why no replica that is ready will load it for now. Undefined: one has it or may, or there is none to ask. */
+  refusal(name: string, ready: readonly PodEngine[]): string | undefined {
+    const now = this.parts.clock.monotonic();
+    const path = this.parts.specs().find((spec) => spec.name === name)?.path;
+    const failures = ready.map((engine) => this.failures.get(engine)?.get(name));
+    const lasting = failures.every((one) => one && one.until > now && one.path === path);
+    return lasting ? failures[0]?.reason : undefined;
   }
 
   async close(): Promise<void> {
@@ -203,13 +212,10 @@ export class Adapters {
   }
 
   /** Tells those who wait for an adapter that no replica will load. */
-  private failWaiting(ready: readonly PodEngine[], paths: ReadonlyMap<string, string>): void {
-    if (ready.length === 0) return;
-    const now = this.parts.clock.monotonic();
+  private failWaiting(ready: readonly PodEngine[]): void {
     for (const name of this.parts.waitedFor()) {
-      const failures = ready.map((engine) => this.failures.get(engine)?.get(name));
-      const lasting = failures.every((one) => one && one.until > now && one.path === paths.get(name));
-      if (paths.has(name) && lasting) this.parts.fail(name, failures[0]!.reason);
+      const refusal = this.refusal(name, ready);
+      if (refusal !== undefined) this.parts.fail(name, refusal);
     }
   }
 }

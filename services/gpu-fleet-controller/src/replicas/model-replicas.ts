@@ -111,7 +111,9 @@ class ModelReplicas implements Replicas {
   engines(): readonly EngineView[] {
     const views = [...this.pods.values()].map((engine) => this.view(engine));
     const missing = this.missing();
-    return missing.length === 0 ? views : [...views, this.standIn(missing)];
+    const refused = this.refusedAdapters(missing);
+    const open = missing.filter((name) => refused.every(({ activatable }) => !activatable.includes(name)));
+    return [...views, ...(open.length > 0 ? [this.standIn(open)] : []), ...refused];
   }
 
   adapters(): readonly AdapterView[] {
@@ -241,6 +243,18 @@ class ModelReplicas implements Replicas {
   private missing(): readonly string[] {
     if (this.isFixedAtZero()) return [];
     return this.names().filter((name) => !this.find(name));
+  }
+
+  /** Each is told by itself: the others may still be had. */
+  private refusedAdapters(missing: readonly string[]): EngineView[] {
+    const ready = this.ready();
+    return missing.flatMap((name) => {
+      const reason = this.lora.refusal(name, ready);
+      if (reason === undefined) return [];
+      return [
+        { ...standIn(this.scope, [name], reason, this.standInSince), id: `${this.scope}/${name}`, refused: true },
+      ];
+    });
   }
 
   private standIn(missing: readonly string[]): EngineView {
