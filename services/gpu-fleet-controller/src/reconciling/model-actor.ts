@@ -2,8 +2,8 @@ import type { Clock } from '@flotilla/kernel';
 import { type KubeApi } from '@flotilla/kubernetes';
 import { span } from '@flotilla/telemetry';
 import type { ScopeDemand } from '../demand/scope-demand.ts';
+import { CurrentShape } from '../models/current-shape.ts';
 import type { Model, ModelStatus } from '../models/model.ts';
-import { revisionOf, shapeOf } from '../models/shape.ts';
 import type { World } from '../models/world.ts';
 import type { Replicas } from '../replicas/replicas.ts';
 import type { Breaker, Rollout, RolloutPlan, Trip } from '../rollout/rollout-plan.ts';
@@ -41,6 +41,7 @@ export interface ActorPorts extends WorkloadPorts {
 
 /** Makes one Model true, step by step. Lives as long as this controller leads. */
 export class ModelActor {
+  private readonly shape: CurrentShape;
   private readonly workloads: Workloads;
   private readonly removals: Removals;
   private readonly status: StatusWriter;
@@ -51,7 +52,8 @@ export class ModelActor {
     private readonly deciders: Deciders,
     private readonly ports: ActorPorts,
   ) {
-    this.workloads = new Workloads(scope, ports);
+    this.shape = new CurrentShape(ports.chart.version, ports.defaults);
+    this.workloads = new Workloads(scope, this.shape, ports);
     this.removals = new Removals(scope, ports);
     this.status = new StatusWriter(ports.api, ports.clock);
     this.reports = new Reports(ports.recorder);
@@ -67,12 +69,11 @@ export class ModelActor {
   }
 
   private look(model: Model): World {
-    const { view, clock, replicas, demand, chart, defaults } = this.ports;
-    const shape = shapeOf(model.metadata.name, model.spec);
+    const { view, clock, replicas, demand } = this.ports;
     return {
       now: clock.now(),
       model,
-      wanted: revisionOf(shape, chart.version, defaults),
+      wanted: this.shape.of(model).revision,
       groups: view.groupsOf(this.scope),
       replicas: replicas.list(),
       demand: demand.demand(),

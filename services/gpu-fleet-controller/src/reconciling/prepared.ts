@@ -65,8 +65,16 @@ export function withReplicas(workload: KubeObject, replicas: number): KubeObject
   return marked(counted);
 }
 
+/** What was read of workloads, as long as they are there. */
+const origins = new WeakMap<KubeObject, ReturnType<typeof readOrigin>>();
+
 /** The shape a workload was rendered from, and the chart's version; undefined: not by this controller. */
-export function originIn({ metadata }: KubeObject): { shape: Shape; chart: string } | undefined {
+export function originIn(workload: KubeObject): { shape: Shape; chart: string } | undefined {
+  if (!origins.has(workload)) origins.set(workload, readOrigin(workload));
+  return origins.get(workload);
+}
+
+function readOrigin({ metadata }: KubeObject): { shape: Shape; chart: string } | undefined {
   const { [annotationNames.shape]: shape, [annotationNames.chart]: chart } = metadata.annotations ?? {};
   if (shape === undefined || chart === undefined) return undefined;
   try {

@@ -2,7 +2,8 @@ import type { Clock } from '@flotilla/kernel';
 import { type KubeApi, type KubeObject, type Workload } from '@flotilla/kubernetes';
 import type { Model } from '../models/model.ts';
 import { groupKey, groupOfPart, labelNames } from '../models/names.ts';
-import { canonical, shapeOf, type EngineDefaults, type Shape } from '../models/shape.ts';
+import type { CurrentShape } from '../models/current-shape.ts';
+import { canonical, type EngineDefaults, type Shape } from '../models/shape.ts';
 import { valuesOf } from '../models/values.ts';
 import type { GroupName } from '../models/world.ts';
 import { Applier, isRefusal, partKey } from './applier.ts';
@@ -33,8 +34,16 @@ export interface WorkloadPorts {
   readonly clock: Clock;
 }
 
+interface From {
+  readonly metadata: Model['metadata'];
+  readonly shape: Shape;
+  readonly revision: string;
+}
+
 interface Made {
   readonly by: string;
+  /** The same, as objects: mostly they are those of the last time. */
+  from: From;
   readonly objects: readonly KubeObject[];
   /** The workload with the replicas it was last to have. */
   counted?: { readonly replicas: number; readonly object: KubeObject };
@@ -48,6 +57,7 @@ export class Workloads {
 
   constructor(
     private readonly scope: string,
+    private readonly current: CurrentShape,
     private readonly ports: WorkloadPorts,
   ) {
     const { api, view, clock } = ports;
@@ -89,7 +99,7 @@ export class Workloads {
     wanted: string,
     signal: AbortSignal,
   ): Promise<ReadonlySet<string>> {
-    const shape = serving === wanted ? shapeOf(model.metadata.name, model.spec) : this.shapeOfVersion(serving);
+    const shape = serving === wanted ? this.current.of(model).shape : this.shapeOfVersion(serving);
     if (!shape) throw versionLost(serving);
     const group = { revision: serving, profile: shape.profiles[0]!.name };
     const { objects } = await this.render(model, 'shared', shape, group, signal);
@@ -106,7 +116,7 @@ export class Workloads {
     if (live && (target.obsolete || origin?.chart !== this.ports.chart.version)) {
       return this.applier.scale(live, replicas, signal);
     }
-    const fresh = target.revision === wanted ? shapeOf(model.metadata.name, model.spec) : undefined;
+    const fresh = target.revision === wanted ? this.current.of(model).shape : undefined;
     const shape = origin?.shape ?? this.shapeOfVersion(target.revision) ?? fresh;
     if (!shape) throw versionLost(target.revision);
     const hosts = shape.profiles.find(({ name }) => name === target.profile)?.hosts ?? 1;
@@ -119,14 +129,19 @@ export class Workloads {
   private async render(model: Model, key: string, shape: Shape, group: GroupName, signal: AbortSignal): Promise<Made> {
     const { renderer, chart, defaults } = this.ports;
     const { name, namespace = 'default', uid = '', generation } = model.metadata;
-    const by = canonical([uid, generation, shape, group]);
+    const from = { metadata: model.metadata, shape, revision: group.revision };
     const known = this.made.get(key);
-    if (known?.by === by) return known;
+    if (known && isSame(known.from, from)) return known;
+    const by = canonical([uid, generation, shape, group]);
+    if (known?.by === by) {
+      known.from = from;
+      return known;
+    }
     const values = valuesOf(name, shape, group, defaults);
     if (!values) throw new RenderFailed(`Version ${group.revision} has no profile "${group.profile}".`);
     const rendered = await renderer.render(name, namespace, values, signal);
     const origin = { group, shape, chart: chart.version };
-    const made: Made = { by, objects: rendered.map((object) => prepared(object, model, origin)) };
+    const made: Made = { by, from, objects: rendered.map((object) => prepared(object, model, origin)) };
     this.made.set(key, made);
     return made;
   }
@@ -168,6 +183,10 @@ export class Workloads {
     const same = workloads.filter(({ metadata }) => metadata.labels?.[labelNames.revision] === revision);
     return same.map((workload) => originIn(workload)?.shape).find((shape) => shape !== undefined);
   }
+}
+
+function isSame(one: From, other: From): boolean {
+  return one.metadata === other.metadata && one.shape === other.shape && one.revision === other.revision;
 }
 
 function workloadOf(objects: readonly KubeObject[], replicas: number): KubeObject {
