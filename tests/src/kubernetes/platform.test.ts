@@ -25,6 +25,7 @@ describeWith(clusterTools, 'the platform on Kubernetes', () => {
   const said = (section: string) => outputs.get(section) ?? '';
   const status = async (path: string) =>
     (await platform.kubectl(`get model llama ${namespace} --output jsonpath='{.status.${path}}'`)).trim();
+  // Each answer takes about a second, so that four clients stay below the 600 requests a minute of the key.
   const load = (clients: number, tokens: number) =>
     new ChatLoad({ url: platform.cluster.ingressUrl, key, model: 'llama', clients, tokens });
   const rolledOut = () => platform.kubectl(`rollout status deployment ${namespace} --timeout=200s`, 210_000);
@@ -75,7 +76,7 @@ describeWith(clusterTools, 'the platform on Kubernetes', () => {
 
     it('takes back a version that is slow to its first token, and loses no request by it', async () => {
       const [before, failed] = [await status('revision'), await status('failedRevision')];
-      const clients = load(6, 60);
+      const clients = load(4, 2_000);
       const env = '[{"name":"ENGINE_SIM_PREFILL_TOKENS_PER_SECOND","value":"20"}]';
       await platform.kubectl(`patch model llama ${namespace} --type merge -p '{"spec":{"engine":{"env":${env}}}}'`);
       await until(async () => !['', failed].includes(await status('failedRevision')), {
@@ -88,7 +89,7 @@ describeWith(clusterTools, 'the platform on Kubernetes', () => {
     }, 200_000);
 
     it('answers or says why when engines die', async () => {
-      const clients = load(6, 200);
+      const clients = load(4, 2_000);
       for (let i = 0; i < 3; i += 1) {
         const pods = await platform.kubectl(
           `get pods ${namespace} --selector fleet.flotilla.dev/model=llama --field-selector status.phase=Running --output name`,
@@ -102,7 +103,7 @@ describeWith(clusterTools, 'the platform on Kubernetes', () => {
     }, 240_000);
 
     it('goes on while the API server restarts and the controller is replaced', async () => {
-      const clients = load(4, 100);
+      const clients = load(4, 2_000);
       await platform.cluster.restartApiServer();
       await platform.kubectl(`delete pod ${namespace} --selector app.kubernetes.io/component=gpu-fleet-controller`);
       await rolledOut();
@@ -113,7 +114,7 @@ describeWith(clusterTools, 'the platform on Kubernetes', () => {
     }, 300_000);
 
     it('is upgraded and rolled back without losing a request', async () => {
-      const clients = load(4, 100);
+      const clients = load(4, 2_000);
       const upgrade = `helm upgrade flotilla charts/flotilla ${namespace} --values charts/flotilla/values-dev.yaml`;
       await platform.shell.must(`${upgrade} --set logLevel=warn --wait --timeout 5m`, 310_000);
       await rolledOut();
