@@ -1,4 +1,5 @@
 export * from './abortable.ts';
+export * from './canonical-json.ts';
 export * from './clock.ts';
 export * from './config.ts';
 export * from './errors.ts';

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { canonicalJson } from '@flotilla/kernel';
 import type { AdapterSpec, ModelSpec, ProfileSpec } from './model-spec.ts';
 
 /** What all Models get that do not say otherwise. */
@@ -48,14 +49,5 @@ export function revisionOf(shape: Shape, chartVersion: string, defaults: EngineD
 
 /** SHA-256 of a value as JSON with sorted keys, in hexadecimal. */
 export function hashOf(value: unknown): string {
-  return createHash('sha256').update(canonical(value)).digest('hex');
-}
-
-/** JSON with sorted keys; what is undefined is left out. */
-export function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) =>
-    typeof part === 'object' && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  );
+  return createHash('sha256').update(canonicalJson(value)).digest('hex');
 }

@@ -1,11 +1,11 @@
-import { canonical } from '../models/shape.ts';
+import { canonicalJson } from '@flotilla/kernel';
 
 /**
  * What of an object is told by another: the fields of `pattern`, as `object` has them, as canonical JSON. What the API or
  * others added is left out. Elements of lists are found by their name, as server-side apply does where they have one.
  */
 export function ownedFields(pattern: unknown, object: unknown): string {
-  return canonical(project(pattern, object)) ?? '';
+  return canonicalJson(project(pattern, object));
 }
 
 function project(pattern: unknown, object: unknown): unknown {

@@ -1,8 +1,9 @@
 import type { HelmObject } from '@flotilla/helm';
+import { canonicalJson } from '@flotilla/kernel';
 import type { KubeObject, Workload } from '@flotilla/kubernetes';
 import type { Model } from '../models/model.ts';
 import { annotationNames, fleetManager, labelNames } from '../models/names.ts';
-import { canonical, hashOf, type Shape } from '../models/shape.ts';
+import { hashOf, type Shape } from '../models/shape.ts';
 import type { GroupName } from '../models/world.ts';
 import { appliedResource, isWorkload } from './cluster-view.ts';
 import { RenderFailed } from './renderer.ts';
@@ -45,7 +46,7 @@ export function prepared(
       },
       annotations: {
         ...withoutHooks(metadata.annotations),
-        ...(workload && { [annotationNames.shape]: canonical(shape), [annotationNames.chart]: chart }),
+        ...(workload && { [annotationNames.shape]: canonicalJson(shape), [annotationNames.chart]: chart }),
       },
       ownerReferences: [
         {

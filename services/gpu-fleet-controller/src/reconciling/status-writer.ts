@@ -1,8 +1,7 @@
-import type { Clock } from '@flotilla/kernel';
+import { canonicalJson, type Clock } from '@flotilla/kernel';
 import type { KubeApi, KubeObject } from '@flotilla/kubernetes';
 import type { Model, ModelStatus } from '../models/model.ts';
 import { fleetManager } from '../models/names.ts';
-import { canonical } from '../models/shape.ts';
 
 /** At most one write in this time, milliseconds. */
 const intervalMs = 1_000;
@@ -21,12 +20,12 @@ export class StatusWriter {
   /** Returns the milliseconds after which it is worth to come again; undefined: all is told. */
   async write(model: Omit<Model, 'spec'>, status: ModelStatus, signal: AbortSignal): Promise<number | undefined> {
     const now = this.clock.monotonic();
-    const all = canonical(status);
-    const state = canonical(withoutFigures(status));
+    const all = canonicalJson(status);
+    const state = canonicalJson(withoutFigures(status));
     const known = this.written ?? {
       at: -Infinity,
-      all: canonical(model.status ?? {}),
-      state: canonical(withoutFigures(model.status ?? {})),
+      all: canonicalJson(model.status ?? {}),
+      state: canonicalJson(withoutFigures(model.status ?? {})),
     };
     if (known.all === all) return undefined;
     const wait = known.at + (known.state === state ? figuresIntervalMs : intervalMs) - now;

@@ -1,9 +1,9 @@
-import type { Clock } from '@flotilla/kernel';
+import { canonicalJson, type Clock } from '@flotilla/kernel';
 import { type KubeApi, type KubeObject, type Workload } from '@flotilla/kubernetes';
 import type { Model } from '../models/model.ts';
 import { groupKey, groupOfPart, labelNames } from '../models/names.ts';
 import type { CurrentShape } from '../models/current-shape.ts';
-import { canonical, type EngineDefaults, type Shape } from '../models/shape.ts';
+import type { EngineDefaults, Shape } from '../models/shape.ts';
 import { valuesOf } from '../models/values.ts';
 import type { GroupName } from '../models/world.ts';
 import { Applier, isRefusal, partKey } from './applier.ts';
@@ -132,7 +132,7 @@ export class Workloads {
     const from = { metadata: model.metadata, shape, revision: group.revision };
     const known = this.made.get(key);
     if (known && isSame(known.from, from)) return known;
-    const by = canonical([uid, generation, shape, group]);
+    const by = canonicalJson([uid, generation, shape, group]);
     if (known?.by === by) {
       known.from = from;
       return known;

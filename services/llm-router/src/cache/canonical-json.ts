@@ -1,3 +1,4 @@
+import { canonicalJson } from '@flotilla/kernel';
 import { parseParameters } from '../providers/parameters.ts';
 
 /** Sixteen digits in a row may be a number that JavaScript would round: then two seeds could become one. */
@@ -19,7 +20,7 @@ export function canonicalParameters(json: string): string | undefined {
   const fields = parseObject(json);
   if (!fields) return undefined;
   if (LONG_NUMBER.test(json)) return json;
-  return canonical(Object.fromEntries(Object.entries(fields).filter(([name]) => !aside.has(name))));
+  return canonicalJson(Object.fromEntries(Object.entries(fields).filter(([name]) => !aside.has(name))));
 }
 
 export function parseObject(json: string): Record<string, unknown> | undefined {
@@ -28,11 +29,4 @@ export function parseObject(json: string): Record<string, unknown> | undefined {
   } catch {
     return undefined;
   }
-}
-
-function canonical(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
-  const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonical(field)}`).join()}}`;
 }
