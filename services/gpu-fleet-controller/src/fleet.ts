@@ -1,5 +1,6 @@
 import path from 'node:path';
 import {
+  fleetProvider,
   FlotillaError,
   readVariable,
   type Clock,
@@ -25,7 +26,6 @@ import { enginesByState } from './fleet.metrics.ts';
 import type { ClusterEngines } from './kubernetes-fleet.ts';
 import { LogFile } from './log-file.ts';
 import { endStrays } from './managed-process.ts';
-import { fleetProvider } from './models/names.ts';
 import type { HttpProbe } from './probe.http.ts';
 import type { ProcessHost } from './process-host.ts';
 import { ProcessRecords } from './process-records.ts';

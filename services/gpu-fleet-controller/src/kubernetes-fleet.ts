@@ -1,6 +1,6 @@
 import { enginesChanged, routerDemand, type Bus, type Subscription } from '@flotilla/bus';
 import { events } from '@flotilla/contracts';
-import { FlotillaError, type Clock, type Random, type Timer } from '@flotilla/kernel';
+import { fleetProvider, FlotillaError, type Clock, type Random, type Timer } from '@flotilla/kernel';
 import type { KubeApi } from '@flotilla/kubernetes';
 import { beforeRead, logger } from '@flotilla/telemetry';
 import { controllerId, DemandLedger } from './demand/demand-ledger.ts';
@@ -9,7 +9,7 @@ import { deadlineSignal } from './deadline-signal.ts';
 import type { EngineView } from './engine-view.ts';
 import { engineViewOf } from './fleet-messages.ts';
 import { publishEngines } from './fleet.events.ts';
-import { fleetProvider } from './models/names.ts';
+import { servedNames } from './models/names.ts';
 import type { ParsedModel } from './models/parsed-model.ts';
 import { ClusterView, type ClusterViewOptions } from './reconciling/cluster-view.ts';
 import { Controller, type ControllerPorts } from './reconciling/controller.ts';
@@ -182,8 +182,7 @@ export class KubernetesFleet implements ClusterEngines {
       this.ledger.close(scope);
       this.told.update(scope, []);
     } else if (parsed.problem === undefined) {
-      const { metadata, spec } = parsed.model;
-      const names = [spec.servedName ?? metadata.name, ...spec.adapters.map(({ name }) => name)];
+      const names = servedNames(parsed.model);
       if (demand) demand.names = names;
       else
         this.demands.set(

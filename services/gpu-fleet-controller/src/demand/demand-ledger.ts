@@ -1,6 +1,5 @@
 import type { events } from '@flotilla/contracts';
-import type { Clock } from '@flotilla/kernel';
-import { fleetProvider } from '../models/names.ts';
+import { fleetProvider, type Clock } from '@flotilla/kernel';
 import { ScopeDemand, type ModelWish } from './scope-demand.ts';
 
 /** What a router said counts for so long; it says so every second. Milliseconds. */

@@ -1,8 +1,6 @@
 import type { KubeObject } from '@flotilla/kubernetes';
+import type { Model } from './model.ts';
 import type { GroupName } from './world.ts';
-
-/** The provider of the cluster's engines. */
-export const fleetProvider = 'fleet';
 
 /** Who says what is applied, and what it is labelled with. */
 export const fleetManager = 'flotilla-fleet';
@@ -38,6 +36,11 @@ export const podSelector = (model: string): string => `${labelNames.model}=${mod
 /** The part of the fleet that is told of together: a Model. */
 export function scopeOf({ metadata }: { metadata: { namespace?: string; name: string } }): string {
   return `${metadata.namespace ?? 'default'}/${metadata.name}`;
+}
+
+/** What clients ask for: the model, then its adapters. */
+export function servedNames({ metadata, spec }: Model): readonly string[] {
+  return [spec.servedName ?? metadata.name, ...spec.adapters.map(({ name }) => name)];
 }
 
 /** The Model that a workload or a pod is labelled with; undefined: none. */

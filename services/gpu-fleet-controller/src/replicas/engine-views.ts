@@ -1,7 +1,6 @@
-import type { EngineView, ServedModel } from '../engine-view.ts';
-import { fleetProvider } from '../models/names.ts';
+import { fleetProvider } from '@flotilla/kernel';
+import type { EngineState, EngineView, ServedModel } from '../engine-view.ts';
 import type { ReplicaState } from '../models/world.ts';
-import type { EngineState } from '../engine-view.ts';
 import type { PodEngine } from './pod-engine.ts';
 
 /** As routers know it. What drains, sleeps or ends is out of use; what fails or is lost should serve and does not. */

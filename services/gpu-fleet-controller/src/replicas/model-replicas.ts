@@ -1,7 +1,7 @@
 import { FlotillaError, type Clock } from '@flotilla/kernel';
 import type { EngineView } from '../engine-view.ts';
 import type { Model } from '../models/model.ts';
-import { scopeOf } from '../models/names.ts';
+import { scopeOf, servedNames } from '../models/names.ts';
 import type { GroupName, Replica } from '../models/world.ts';
 import { Activations } from './activations.ts';
 import { Adapters } from './adapters.ts';
@@ -212,8 +212,7 @@ class ModelReplicas implements Replicas {
   }
 
   private names(): readonly string[] {
-    const { spec, metadata } = this.model;
-    return [spec.servedName ?? metadata.name, ...spec.adapters.map(({ name }) => name)];
+    return servedNames(this.model);
   }
 
   private ready(): PodEngine[] {
