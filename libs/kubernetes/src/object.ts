@@ -41,7 +41,16 @@ export interface Resource<T extends KubeObject = KubeObject> {
   readonly object?: T;
 }
 
+interface KeyedObject {
+  readonly metadata: { readonly namespace?: string; readonly name: string };
+}
+
 /** `namespace/name`, or the name alone of what has no namespace. */
-export function keyOf({ metadata: { namespace, name } }: { metadata: { namespace?: string; name: string } }): string {
+export function keyOf({ metadata: { namespace, name } }: KeyedObject): string {
   return namespace === undefined ? name : `${namespace}/${name}`;
+}
+
+/** What an object is addressed by. */
+export function objectName({ metadata: { namespace, name } }: KeyedObject): { namespace?: string; name: string } {
+  return { ...(namespace !== undefined && { namespace }), name };
 }

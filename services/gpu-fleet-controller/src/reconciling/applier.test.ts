@@ -5,7 +5,7 @@ import { createFakeClock } from '@flotilla/testkit';
 import { modelOf } from '../models/model.fixture.ts';
 import { shapeOf } from '../models/shape.ts';
 import { Applier } from './applier.ts';
-import { appliedResource } from './cluster-view.ts';
+import { appliedResource } from './parts.ts';
 import { ownedFields } from './owned-fields.ts';
 import { prepared, withReplicas } from './prepared.ts';
 import { RenderFailed } from './renderer.ts';

@@ -1,8 +1,8 @@
 import type { Clock } from '@flotilla/kernel';
-import { KubeError, type KubeApi, type KubeObject, type Workload } from '@flotilla/kubernetes';
+import { KubeError, objectName, type KubeApi, type KubeObject, type Workload } from '@flotilla/kubernetes';
 import { annotationNames, fleetManager } from '../models/names.ts';
-import { appliedResource } from './cluster-view.ts';
 import { ownedFields } from './owned-fields.ts';
+import { appliedResource, partKey } from './parts.ts';
 import { appliesTotal } from './reconciling.metrics.ts';
 
 /** The watch shows what was done within this; longer, and it is done again. Milliseconds. */
@@ -66,10 +66,8 @@ export class Applier {
   async scale(live: Workload, replicas: number, signal: AbortSignal): Promise<void> {
     if (live.spec.replicas === replicas) return;
     const hash = `replicas ${replicas}`;
-    const { namespace, name } = live.metadata;
     await this.attempt(live, hash, live, this.last(live, hash), async () => {
-      const target = { ...(namespace !== undefined && { namespace }), name };
-      await this.api.patch(appliedResource(live)!, target, { spec: { replicas } }, { signal });
+      await this.api.patch(appliedResource(live)!, objectName(live), { spec: { replicas } }, { signal });
       appliesTotal.add(1, { kind: live.kind, action: 'scaled' });
       return {};
     });
@@ -77,11 +75,10 @@ export class Applier {
 
   async remove(live: KubeObject, signal: AbortSignal): Promise<void> {
     if (live.metadata.deletionTimestamp !== undefined) return;
-    const { namespace, name, uid } = live.metadata;
+    const { uid } = live.metadata;
     await this.attempt(live, 'removed', live, this.last(live, 'removed'), async () => {
-      const target = { ...(namespace !== undefined && { namespace }), name };
       const only = uid !== undefined && { uid };
-      await this.api.delete(appliedResource(live)!, target, { ...only, propagation: 'Background', signal });
+      await this.api.delete(appliedResource(live)!, objectName(live), { ...only, propagation: 'Background', signal });
       appliesTotal.add(1, { kind: live.kind, action: 'removed' });
       return {};
     });
@@ -145,8 +142,6 @@ export class Applier {
 export function isRefusal(error: unknown): error is KubeError {
   return error instanceof KubeError && error.kind !== 'unavailable' && error.kind !== 'cancelled';
 }
-
-export const partKey = ({ kind, metadata }: KubeObject): string => `${kind}/${metadata.name}`;
 
 function hashIn({ metadata }: KubeObject): string {
   return metadata.annotations?.[annotationNames.applied] ?? '';

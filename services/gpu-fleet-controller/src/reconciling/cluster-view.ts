@@ -2,7 +2,6 @@ import type { Clock, Random } from '@flotilla/kernel';
 import {
   deployments,
   follow,
-  known,
   leaderWorkerSets,
   nodes,
   pods,
@@ -14,34 +13,13 @@ import {
   type Workload,
 } from '@flotilla/kubernetes';
 import { models } from '../models/model.ts';
-import { annotationNames, groupOfPart, labelNames, managedSelector, scopeOfPart } from '../models/names.ts';
+import { annotationNames, groupKey, groupOfPart, labelNames, managedSelector, scopeOfPart } from '../models/names.ts';
 import { parseModel, type ParsedModel } from '../models/parsed-model.ts';
 import type { BadNode, Group, GroupName } from '../models/world.ts';
 import type { PodFacts } from '../replicas/pod-facts.ts';
-import { partKey } from './applier.ts';
 import { nodeReader, type NodeFacts, type NodeFaultSigns } from './node-health.ts';
+import { isWorkload, partKey, sharedKinds } from './parts.ts';
 import { podFactsOf } from './pod-facts-of.ts';
-
-/** Kinds that have pods. */
-const workloadKinds: readonly Resource<Workload>[] = [deployments, leaderWorkerSets];
-/** Kinds that a Model's workloads share. What a chart renders of another kind is refused. */
-const sharedNames = [
-  'Service',
-  'ServiceAccount',
-  'PersistentVolumeClaim',
-  'ConfigMap',
-  'Job',
-  'PodDisruptionBudget',
-  'NetworkPolicy',
-];
-const sharedKinds = known.filter(({ kind }) => sharedNames.includes(kind));
-
-/** How an object of a kind that the fleet applies is addressed; undefined: it applies none. */
-export function appliedResource({ apiVersion, kind }: { apiVersion: string; kind: string }): Resource | undefined {
-  return [...workloadKinds, ...sharedKinds].find((one) => one.kind === kind && one.apiVersion === apiVersion);
-}
-
-export const isWorkload = ({ kind }: KubeObject): boolean => workloadKinds.some((one) => one.kind === kind);
 
 export interface ClusterViewOptions {
   /** Empty string: all namespaces. */
@@ -133,6 +111,13 @@ export class ClusterView {
     return this.partsOf(scope).filter((part): part is Workload => isWorkload(part));
   }
 
+  workload(scope: string, group: GroupName): Workload | undefined {
+    return this.workloadsOf(scope).find((workload) => {
+      const own = groupOfPart(workload);
+      return own !== undefined && groupKey(own) === groupKey(group);
+    });
+  }
+
   groupsOf(scope: string): Group[] {
     return this.workloadsOf(scope).flatMap((workload) => {
       const group = groupOfPart(workload);
@@ -144,11 +129,7 @@ export class ClusterView {
 
   /** Whether the last of its replicas goes first, as with groups of pods, whatever is said of them. */
   hasOrdinals(scope: string, group: GroupName): boolean {
-    const own = this.workloadsOf(scope).find((workload) => {
-      const name = groupOfPart(workload);
-      return name?.profile === group.profile && name.revision === group.revision;
-    });
-    return own?.kind === leaderWorkerSets.kind;
+    return this.workload(scope, group)?.kind === leaderWorkerSets.kind;
   }
 
   badNodes(): readonly BadNode[] {

@@ -5,7 +5,7 @@ import type { Model } from '../models/model.ts';
 import { annotationNames, fleetManager, labelNames } from '../models/names.ts';
 import { hashOf, type Shape } from '../models/shape.ts';
 import type { GroupName } from '../models/world.ts';
-import { appliedResource, isWorkload } from './cluster-view.ts';
+import { appliedResource, isWorkload } from './parts.ts';
 import { RenderFailed } from './renderer.ts';
 
 /** What a workload carries so that more of its version can be made later. */

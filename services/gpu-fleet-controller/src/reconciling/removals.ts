@@ -1,4 +1,4 @@
-import { pods, type KubeApi } from '@flotilla/kubernetes';
+import { objectName, pods, type KubeApi } from '@flotilla/kubernetes';
 import { annotationNames, groupKey } from '../models/names.ts';
 import type { Group, Replica, World } from '../models/world.ts';
 import type { Replicas } from '../replicas/replicas.ts';
@@ -53,8 +53,7 @@ export class Removals {
   }
 
   private async mark(world: World, { pod }: Replica, goes: boolean, signal: AbortSignal): Promise<void> {
-    const { namespace } = world.model.metadata;
-    const target = { ...(namespace !== undefined && { namespace }), name: pod };
+    const target = { ...objectName(world.model), name: pod };
     const annotations = { [annotationNames.deletionCost]: goes ? firstToGo : null };
     try {
       await this.ports.api.patch(pods, target, { metadata: { annotations } }, { signal });

@@ -1,5 +1,5 @@
 import { canonicalJson, type Clock } from '@flotilla/kernel';
-import type { KubeApi, KubeObject } from '@flotilla/kubernetes';
+import { objectName, type KubeApi, type KubeObject } from '@flotilla/kubernetes';
 import type { Model, ModelStatus } from '../models/model.ts';
 import { fleetManager } from '../models/names.ts';
 
@@ -30,11 +30,10 @@ export class StatusWriter {
     if (known.all === all) return undefined;
     const wait = known.at + (known.state === state ? figuresIntervalMs : intervalMs) - now;
     if (wait > 0) return wait;
-    const { apiVersion, kind, metadata } = model;
-    const { name, namespace } = metadata;
+    const { apiVersion, kind } = model;
     const told: KubeObject & { status: ModelStatus } = {
       ...{ apiVersion, kind, status },
-      metadata: { name, ...(namespace !== undefined && { namespace }) },
+      metadata: objectName(model),
     };
     await this.api.applyStatus(told, { manager: fleetManager, signal });
     this.written = { at: now, all, state };

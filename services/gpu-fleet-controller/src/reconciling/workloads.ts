@@ -6,9 +6,10 @@ import type { CurrentShape } from '../models/current-shape.ts';
 import type { EngineDefaults, Shape } from '../models/shape.ts';
 import { valuesOf } from '../models/values.ts';
 import type { GroupName } from '../models/world.ts';
-import { Applier, isRefusal, partKey } from './applier.ts';
+import { Applier, isRefusal } from './applier.ts';
 import type { Chart } from './chart.ts';
-import { isWorkload, type ClusterView } from './cluster-view.ts';
+import type { ClusterView } from './cluster-view.ts';
+import { isWorkload, partKey } from './parts.ts';
 import { originIn, prepared, withReplicas } from './prepared.ts';
 import { RenderFailed, type Renderer } from './renderer.ts';
 
@@ -172,10 +173,7 @@ export class Workloads {
   }
 
   private workload(group: GroupName): Workload | undefined {
-    return this.ports.view.workloadsOf(this.scope).find((workload) => {
-      const own = groupOfPart(workload);
-      return own !== undefined && groupKey(own) === groupKey(group);
-    });
+    return this.ports.view.workload(this.scope, group);
   }
 
   private shapeOfVersion(revision: string): Shape | undefined {
