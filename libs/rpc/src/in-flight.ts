@@ -1,4 +1,4 @@
-/** Counts the calls a server has under way and tells when the last one ended. */
+/** Counts what a server has under way, calls or links, and tells when the last one ended. */
 export class InFlight {
   #count = 0;
   #waiting: (() => void)[] = [];

@@ -36,4 +36,6 @@ export const linkLimits = {
   pingEveryMs: 4_000,
   pingTimeoutMs: 4_000,
   resolveEveryMs: 5_000,
+  /** A drained server waits this long for its peers to read what they were sent and hang up. */
+  hangUpMs: 5_000,
 } as const;

@@ -1,8 +1,11 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { router, safety } from '@flotilla/contracts';
 import { FlotillaError, systemClock, type Clock } from '@flotilla/kernel';
 import { until } from '@flotilla/testkit';
 import { faultyProxy } from './faulty-proxy.fixture.ts';
+import { preface } from './link-wire.ts';
 import { createMeshNetwork, type MeshNetwork, type MeshNetworkOptions } from './mesh-network.ts';
 import { countTo, event, failure, generate, guard, routerThat, safetyThat, texts, tracked } from './suite-services.ts';
 
@@ -130,6 +133,50 @@ describe('links', () => {
     }
     expect(names).toHaveLength(800);
     expect(new Set(names.slice(-100))).toEqual(new Set(['b']));
+  });
+
+  it('bring the end of what is under way when a replica closes as soon as it has drained', async () => {
+    const gate = tracked();
+    const server = createMeshNetwork({ listen: '127.0.0.1:0' });
+    server.serve(
+      router.RouterDefinition,
+      routerThat(async function* () {
+        yield event('begun');
+        await gate.ended;
+        for (let i = 0; i < 100; i += 1) yield event('x'.repeat(300));
+      }),
+    );
+    await server.listen();
+    const client = clientOf(server.address());
+    const streams = Array.from({ length: 10 }, () => client.router.generate(generate())[Symbol.asyncIterator]());
+    for (const stream of streams) await stream.next();
+    const closed = server.drain(new AbortController().signal).then(() => server.close());
+    gate.end();
+    for (const stream of streams) expect(await texts({ [Symbol.asyncIterator]: () => stream })).toHaveLength(100);
+    await closed;
+  });
+
+  it('take a call elsewhere that met a replica as it closed, though it may not be repeated', async () => {
+    const closing = await serverNamed('a');
+    const other = await serverNamed('b');
+    const client = clientOf('dns:replicas:1', { resolve: async () => [closing.address(), other.address()] });
+    await untilBoth(client.router);
+    const calls = Array.from({ length: 20 }, () => texts(client.router.generate(generate('name'))));
+    await closing.drain(new AbortController().signal);
+    await closing.close();
+    expect((await Promise.all(calls)).flat()).toHaveLength(20);
+  });
+
+  it('are closed on a peer that does not hang up, after a time', async () => {
+    const server = await serverNamed('a');
+    const [host, port] = server.address().split(':');
+    const silent = connect({ host, port: Number(port) });
+    silent.write(preface);
+    await once(silent, 'data');
+    const late = AbortSignal.timeout(50);
+    await server.drain(late);
+    expect(late.aborted).toBe(true);
+    silent.destroy();
   });
 
   it('follow DNS to new addresses and leave those that are gone', async () => {

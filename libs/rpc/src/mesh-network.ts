@@ -89,6 +89,7 @@ export function createMeshNetwork(options: MeshNetworkOptions = {}): MeshNetwork
       host.refusal = new FlotillaError('unavailable', 'The service is shutting down.');
       server?.goaway('shutting down');
       await host.inFlight.idle(signal);
+      await server?.hungUp(signal);
     },
     async close() {
       host.refusal = new FlotillaError('unavailable', 'The network is closed.');

@@ -2,6 +2,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import type { Clock, Timer } from '@flotilla/kernel';
 import { AcceptedLink } from './accepted-link.ts';
 import { GrpcServer } from './grpc-server.ts';
+import { InFlight } from './in-flight.ts';
 import { linkLimits } from './link-limits.ts';
 import { preface } from './link-wire.ts';
 import type { ServerHost } from './server-host.ts';
@@ -16,6 +17,7 @@ export class ServerPort {
   readonly #grpc: GrpcServer;
   readonly #sockets = new Set<Socket>();
   readonly #links = new Set<AcceptedLink>();
+  readonly #open = new InFlight();
   #server: Server | undefined;
   #address: string | undefined;
 
@@ -50,6 +52,17 @@ export class ServerPort {
     for (const link of this.#links) link.goaway(reason);
   }
 
+  /**
+   * Resolves when every peer has read what it was sent and hung up, as it does once told to go away; those that stay
+   * are waited for a bounded time. Closing before would cut off answers that are under way to them.
+   */
+  async hungUp(signal: AbortSignal): Promise<void> {
+    const patience = new AbortController();
+    const timer = this.#clock.after(linkLimits.hangUpMs, () => patience.abort());
+    await this.#open.idle(AbortSignal.any([signal, patience.signal]));
+    timer.cancel();
+  }
+
   close(): void {
     this.#server?.close();
     this.#grpc.close();
@@ -78,8 +91,12 @@ export class ServerPort {
     if (this.#host.refusal !== undefined) return void socket.destroy();
     const link = new AcceptedLink(this.#host, socket, first, {
       onGreeting: () => patience.cancel(),
-      onClose: (closed) => this.#links.delete(closed),
+      onClose: (closed) => {
+        this.#links.delete(closed);
+        this.#open.leave();
+      },
     });
     this.#links.add(link);
+    this.#open.enter();
   }
 }
