@@ -1,7 +1,6 @@
 import { expect, it } from '@jest/globals';
 import { providerSchema } from '@flotilla/kernel';
 import { createFakeClock } from '@flotilla/testkit';
-import { deferred, type Deferred } from './deferred.ts';
 import { OllamaModel } from './ollama-model.ts';
 import type { OnDemand } from './unit.ts';
 
@@ -12,9 +11,9 @@ const onDemand: OnDemand = {
 
 it('a look that began before a model was loaded, or let go, says nothing of it when it ends after', async () => {
   const clock = createFakeClock();
-  const looks: Deferred<string[]>[] = [];
+  const looks: PromiseWithResolvers<string[]>[] = [];
   const control = {
-    loaded: () => (looks.push(deferred()), looks.at(-1)!.promise),
+    loaded: () => (looks.push(Promise.withResolvers()), looks.at(-1)!.promise),
     ...{ load: async () => undefined, unload: async () => undefined, close: async () => undefined },
   };
   const provider = providerSchema.parse({ name: 'p', kind: 'ollama', base_url: 'http://127.0.0.1:9' });

@@ -10,7 +10,6 @@ import {
 import { logger } from '@flotilla/telemetry';
 import { deadlineSignal } from '../deadline-signal.ts';
 import type { EngineState, EngineView } from '../engine-view.ts';
-import { deferred } from './deferred.ts';
 import type { OllamaControl, OllamaServer } from './ollama-control.ts';
 import type { EngineUnit, OnDemand, OnDemandEngine } from './unit.ts';
 
@@ -49,7 +48,7 @@ export class OllamaModel implements OnDemandEngine {
   /** Grows with every load and unload: an answer to an older look is void. */
   private life = 0;
   private readonly closing = new AbortController();
-  private readonly first = deferred();
+  private readonly first = Promise.withResolvers<void>();
 
   constructor(
     unit: EngineUnit & { readonly onDemand: OnDemand },

@@ -2,7 +2,6 @@ import { abortable, FlotillaError, sleep, toFlotillaError, type Clock, type Time
 import { logger } from '@flotilla/telemetry';
 import { deadlineSignal } from '../deadline-signal.ts';
 import { activationSeconds, switches } from '../fleet.metrics.ts';
-import { deferred, type Deferred } from './deferred.ts';
 import type { OnDemandEngine } from './unit.ts';
 
 const log = logger('fleet');
@@ -23,7 +22,7 @@ const overdueMs = 15_000;
 /** Everyone who waits for one service. */
 interface Turn {
   readonly engine: OnDemandEngine;
-  readonly done: Deferred;
+  readonly done: PromiseWithResolvers<void>;
   readonly askedAt: number;
   /** Aborts when nobody waits any more. A start that has begun goes on. */
   readonly left: AbortController;
@@ -129,7 +128,7 @@ export class Slot {
     const known = this.turns.find((turn) => turn.engine === engine && (turn.begun || !turn.left.signal.aborted));
     if (known) return known;
     const turn: Turn = {
-      ...{ engine, done: deferred(), askedAt: this.clock.monotonic() },
+      ...{ engine, done: Promise.withResolvers(), askedAt: this.clock.monotonic() },
       ...{ left: new AbortController(), begun: false, waiting: 0 },
     };
     turn.done.promise.catch(() => undefined);

@@ -7,17 +7,14 @@ const maxTimes = 512;
 export class OutcomeTally {
   private answered = 0;
   private failed = 0;
-  /** A ring: the oldest goes first. */
+  /** The newest last. */
   private readonly times: number[] = [];
-  private next = 0;
 
   add({ answered, failed, ttftMs }: { answered: number; failed: number; ttftMs: readonly number[] }): void {
     this.answered += answered;
     this.failed += failed;
-    for (const time of ttftMs) {
-      this.times[this.next] = time;
-      this.next = (this.next + 1) % maxTimes;
-    }
+    this.times.push(...ttftMs);
+    this.times.splice(0, this.times.length - maxTimes);
   }
 
   total(): Outcomes {

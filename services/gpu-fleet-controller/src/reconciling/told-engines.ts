@@ -1,12 +1,10 @@
-import type { FlotillaError } from '@flotilla/kernel';
+import { abortable, type FlotillaError } from '@flotilla/kernel';
 import type { EngineView } from '../engine-view.ts';
 import { cannotLoad, cannotStart } from '../replicas/refusals.ts';
 
-interface Waiter {
+interface Waiter extends PromiseWithResolvers<EngineView> {
   readonly scope: string;
   readonly model: string;
-  resolve(engine: EngineView): void;
-  reject(error: unknown): void;
 }
 
 /** What was told last of the cluster's engines, by whichever controller leads: what the others answer with. */
@@ -32,35 +30,18 @@ export class ToldEngines {
   }
 
   /** Resolves with an engine that serves the model, when there is one. Rejects when whoever leads refuses, and with the signal's reason. */
-  ready(scope: string, model: string, signal: AbortSignal): Promise<EngineView> {
+  async ready(scope: string, model: string, signal: AbortSignal): Promise<EngineView> {
     const known = this.find(scope, model);
-    if (known) return Promise.resolve(known);
+    if (known) return known;
     const refusal = this.refusal(scope, model);
-    if (refusal) return Promise.reject(refusal);
-    if (signal.aborted) return Promise.reject(signal.reason);
-    return new Promise((resolve, reject) => {
-      const end = () => {
-        this.waiters.delete(waiter);
-        signal.removeEventListener('abort', onAbort);
-      };
-      const onAbort = () => {
-        end();
-        reject(signal.reason);
-      };
-      const waiter: Waiter = {
-        ...{ scope, model },
-        resolve(engine) {
-          end();
-          resolve(engine);
-        },
-        reject(error) {
-          end();
-          reject(error);
-        },
-      };
-      this.waiters.add(waiter);
-      signal.addEventListener('abort', onAbort, { once: true });
-    });
+    if (refusal) throw refusal;
+    const waiter: Waiter = { scope, model, ...Promise.withResolvers<EngineView>() };
+    this.waiters.add(waiter);
+    try {
+      return await abortable(waiter.promise, signal);
+    } finally {
+      this.waiters.delete(waiter);
+    }
   }
 
   private find(scope: string, model: string): EngineView | undefined {

@@ -1,5 +1,4 @@
 import { abortable, FlotillaError, toFlotillaError, type Clock } from '@flotilla/kernel';
-import { deferred, type Deferred } from '../activation/deferred.ts';
 import { deadlineSignal } from '../deadline-signal.ts';
 import type { EngineView } from '../engine-view.ts';
 import { activationSeconds } from '../fleet.metrics.ts';
@@ -27,7 +26,7 @@ export interface ActivationParts {
 
 interface Waiter {
   readonly name: string;
-  readonly done: Deferred<PodEngine>;
+  readonly done: PromiseWithResolvers<PodEngine>;
 }
 
 /** Requests that wait until a replica serves what they ask for. */
@@ -53,7 +52,7 @@ export class Activations {
         details: { retryAfterMs: 5_000 },
       });
     if (this.waiting.size === 0) this.since = clock.monotonic();
-    const waiter: Waiter = { name, done: deferred() };
+    const waiter: Waiter = { name, done: Promise.withResolvers() };
     this.waiting.add(waiter);
     const deadline = deadlineSignal(clock, startMs(), signal);
     try {
