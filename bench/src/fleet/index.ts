@@ -2,6 +2,7 @@ import type { BenchRow } from '../row.ts';
 import { fromZero } from './from-zero.ts';
 import { installPlatform } from './installed.ts';
 import { podKills } from './pod-kills.ts';
+import { upgrades } from './upgrades.ts';
 
 export { manyModels } from './many-models.ts';
 
@@ -9,7 +10,7 @@ export { manyModels } from './many-models.ts';
 export async function benchFleet(): Promise<BenchRow[]> {
   const installed = await installPlatform();
   try {
-    return [...(await fromZero(installed)), ...(await podKills(installed))];
+    return [...(await fromZero(installed)), ...(await podKills(installed)), ...(await upgrades(installed))];
   } finally {
     await installed.stop();
   }

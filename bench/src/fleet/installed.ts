@@ -1,21 +1,24 @@
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { createHelm } from '@flotilla/helm';
-import { secrets, type KubeObject, type Resource } from '@flotilla/kubernetes';
+import { models } from '@flotilla/gpu-fleet-controller';
+import { createHelm, type Values } from '@flotilla/helm';
+import { secrets, type KubeObject } from '@flotilla/kubernetes';
 import { startLocalCluster, type LocalCluster } from '@flotilla/local-cluster';
 import { requireTool, until } from '@flotilla/testkit';
+import { parse } from 'yaml';
 
 export const namespace = 'flotilla';
 
-export const models: Resource<KubeObject & { status?: { readyReplicas?: number; phase?: string } }> = {
-  ...{ apiVersion: 'fleet.flotilla.dev/v1alpha1', kind: 'Model', plural: 'models', namespaced: true },
-};
+const chart = path.resolve(import.meta.dirname, '../../../charts/flotilla');
 
-/** The platform as charts/flotilla installs it on a local cluster, small. */
+/** The platform as charts/flotilla installs it for trying out, on a local cluster. */
 export interface Installed {
   readonly cluster: LocalCluster;
   readonly url: string;
   readonly key: string;
   apply(name: string, spec: object): Promise<void>;
+  /** Resolves when the release runs with these values over its own. */
+  upgrade(changed: Values, timeoutMs?: number): Promise<void>;
   /** Resolves when the Model's status has these fields. */
   reached(name: string, status: { readyReplicas?: number; phase?: string }, timeoutMs?: number): Promise<void>;
   stop(): Promise<void>;
@@ -27,19 +30,9 @@ export async function installPlatform(): Promise<Installed> {
     const { api } = cluster;
     await api.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
     const helm = createHelm({ binary: requireTool('helm'), kubeconfig: cluster.kubeconfig });
-    const chart = path.resolve(import.meta.dirname, '../../../charts/flotilla');
-    const bundled = { bundled: true, persistence: { enabled: false } };
-    await helm.install(
-      {
-        ...{ release: 'flotilla', namespace, chart },
-        values: {
-          defaults: { replicas: 1, resources: { requests: { cpu: '20m', memory: '128Mi' } }, pdb: { enabled: false } },
-          ...{ devKey: { create: true }, ingress: { enabled: true } },
-          ...{ redis: bundled, nats: bundled, postgres: bundled },
-        },
-      },
-      { wait: true, timeoutMs: 300_000 },
-    );
+    const release = { release: 'flotilla', namespace, chart };
+    const values = parse(readFileSync(path.join(chart, 'values-dev.yaml'), 'utf8')) as Values;
+    await helm.install({ ...release, values }, { wait: true, timeoutMs: 300_000 });
     const secret = await api.get(secrets, { namespace, name: 'flotilla-generated' });
     const key = Buffer.from(secret?.data?.['dev-key'] ?? '', 'base64').toString('utf8');
     return {
@@ -49,6 +42,9 @@ export async function installPlatform(): Promise<Installed> {
         await api.apply({ apiVersion: models.apiVersion, kind: models.kind, metadata, spec } as KubeObject, {
           ...{ manager: 'bench', force: true },
         });
+      },
+      async upgrade(changed, timeoutMs = 300_000) {
+        await helm.upgrade({ ...release, values: { ...values, ...changed } }, { wait: true, timeoutMs });
       },
       async reached(name, status, timeoutMs = 120_000) {
         const holds = async () => {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { models } from '@flotilla/gpu-fleet-controller';
 import { deployments, type KubeObject, type Resource, type Workload } from '@flotilla/kubernetes';
 import { startLocalCluster, type LocalCluster } from '@flotilla/local-cluster';
 import { freePort, startChild, startNats, until, type Child } from '@flotilla/testkit';
@@ -16,9 +17,6 @@ const changes = 10;
 const namespace = 'models';
 const root = path.resolve(import.meta.dirname, '../../..');
 
-const models: Resource = {
-  ...{ apiVersion: 'fleet.flotilla.dev/v1alpha1', kind: 'Model', plural: 'models', namespaced: true },
-};
 const definitions: Resource = {
   ...{ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition' },
   ...{ plural: 'customresourcedefinitions', namespaced: false },

@@ -13,7 +13,7 @@ export async function podKills({ apply, reached, cluster, url, key }: Installed,
     ...{ replicas, scaling: { maxReplicas: replicas } },
   });
   await reached('killed', { readyReplicas: replicas });
-  const load = new ChatLoad({ url, key, model: 'killed', clients: 8, tokens: 400 });
+  const load = new ChatLoad({ url, key, model: 'killed', clients: 6, tokens: 2_000 });
   let kills = 0;
   for (const end = performance.now() + minutes * 60_000; performance.now() < end;) {
     await new Promise((resolve) => setTimeout(resolve, everyMs));

@@ -69,7 +69,7 @@ export class ChatLoad {
     const { events, done } = await readEvents(response);
     const error = events.find((event) => event.error)?.error;
     const finished = events.some((event) => event.choices?.[0]?.finish_reason);
-    if (error) this.result.refused.push(error.code);
+    if (error) this.result.refused.push(`${error.code}: ${error.message}`);
     else if (done && finished) this.result.answered += 1;
     else this.result.lost.push(`a stream of ${events.length} events without its end`);
   }

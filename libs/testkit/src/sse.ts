@@ -1,6 +1,9 @@
 export interface SseAnswer {
   /** The parsed data of each event, without [DONE]. */
-  events: { error?: { code: string }; choices?: { delta: { content?: string }; finish_reason: string | null }[] }[];
+  events: {
+    error?: { code: string; message: string };
+    choices?: { delta: { content?: string }; finish_reason: string | null }[];
+  }[];
   /** Whether the stream said that it is complete. */
   done: boolean;
 }
