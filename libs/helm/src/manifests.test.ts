@@ -23,8 +23,10 @@ describe('rendered manifests', () => {
   });
 
   it('keep names of digits with an e in them', () => {
-    const [object] = parseManifests(`${head}data: { revision: 289e4586, low: -7e99999, small: 1e3, half: 0.5 }\n`);
-    expect(object!.data).toEqual({ revision: '289e4586', low: '-7e99999', small: 1_000, half: 0.5 });
+    const [object] = parseManifests(
+      `${head}data: { revision: 289e4586, bare: e7419650, low: -7e99999, small: 1e3, half: 0.5 }\n`,
+    );
+    expect(object!.data).toEqual({ revision: '289e4586', bare: 'e7419650', low: '-7e99999', small: 1_000, half: 0.5 });
   });
 
   it.each([

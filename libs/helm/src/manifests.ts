@@ -18,7 +18,7 @@ export function parseManifests(text: string): HelmObject[] {
   });
 }
 
-/** Its reader knows neither base 60 nor dates, and takes a number beyond all bounds for text: `289e4586` is a name. */
+/** Its reader knows neither base 60 nor dates, and takes for text what is no number or one beyond all bounds: `e7419650` and `289e4586` are names. */
 function asKubernetes(tag: Tags[number]): Tags {
   if (typeof tag === 'string') return [tag];
   if (tag.tag.endsWith(':timestamp') || tag.format === 'TIME') return [];
@@ -26,7 +26,7 @@ function asKubernetes(tag: Tags[number]): Tags {
   const exponential = tag as ScalarTag;
   const resolve: ScalarTag['resolve'] = (text, ...rest) => {
     const value = exponential.resolve(text, ...rest);
-    return value === Infinity || value === -Infinity ? text : value;
+    return Number.isFinite(value) ? value : text;
   };
   return [{ ...exponential, resolve }];
 }
