@@ -124,7 +124,7 @@ async function startController(cluster: LocalCluster, natsUrl: string): Promise<
   const [rpc, ops] = [await freePort(), await freePort()];
   const child = await startChild({
     command: process.execPath,
-    args: [path.join(root, 'services/gpu-fleet-controller/dist/main.js')],
+    args: ['--max-semi-space-size=16', path.join(root, 'services/gpu-fleet-controller/dist/main.js')],
     env: {
       FLOTILLA_NATS_URL: natsUrl,
       FLOTILLA_RPC_LISTEN: `127.0.0.1:${rpc}`,

@@ -23,6 +23,8 @@ export const annotationNames = {
   shape: 'fleet.flotilla.dev/shape',
   /** Version of the chart that a workload was rendered with. */
   chart: 'fleet.flotilla.dev/chart',
+  /** What helm made for a workload, packed. */
+  rendering: 'fleet.flotilla.dev/rendering',
   /** A ReplicaSet takes the pod with the lowest cost first, of those that are ready. */
   deletionCost: 'controller.kubernetes.io/pod-deletion-cost',
 } as const;

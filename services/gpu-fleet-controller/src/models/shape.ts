@@ -24,16 +24,20 @@ export interface Shape extends Pick<ModelSpec, 'engine' | 'source' | 'cache' | '
   readonly sleep: boolean;
 }
 
+/** Whether its idle engines sleep. */
+export function sleepsWhenIdle({ scaling: { idle } }: ModelSpec): boolean {
+  return idle.sleepSeconds > 0 || idle.deepSleepSeconds > 0;
+}
+
 export function shapeOf(name: string, spec: ModelSpec): Shape {
   const { engine, source, cache, profiles, startTimeoutSeconds, drainSeconds } = spec;
-  const { sleepSeconds, deepSleepSeconds } = spec.scaling.idle;
   return {
     ...{ engine, source, startTimeoutSeconds, drainSeconds },
     ...(cache && { cache }),
     servedName: spec.servedName ?? name,
     profiles: profiles.map(({ costPerHour: _cost, tokensPerSecond: _speed, maxReplicas: _max, ...rest }) => rest),
     adapters: spec.adapters.map((adapter) => ({ name: adapter.name, path: adapter.path })),
-    sleep: sleepSeconds > 0 || deepSleepSeconds > 0,
+    sleep: sleepsWhenIdle(spec),
   };
 }
 

@@ -12,7 +12,13 @@ import { RenderFailed } from './renderer.ts';
 
 const { signal } = new AbortController();
 const model = modelOf({}, { uid: 'u1' });
-const origin = { group: { profile: 'l40s', revision: 'r1' }, shape: shapeOf('llama', model.spec), chart: '1.0.0' };
+const rendering = { key: 'k', objects: [] };
+const origin = {
+  group: { profile: 'l40s', revision: 'r1' },
+  shape: shapeOf('llama', model.spec),
+  chart: '1.0.0',
+  rendering,
+};
 
 const deployment = (args: string[] = ['--a']) =>
   prepared(

@@ -19,7 +19,7 @@ import { Workloads, type WorkloadPorts } from './workloads.ts';
 /** How soon it is looked at again while something runs or is under way, and when all is calm. Milliseconds. */
 const busyMs = 1_000;
 const calmMs = 30_000;
-/** And while not all of its engines have been asked; it is woken when they have. */
+/** What is not known is not judged: it is woken when all of its engines have been asked. */
 const unknownMs = 5_000;
 /** Longer than the drain of a replica, for its pod to go. Milliseconds. */
 const retirementMarginMs = 15_000;
@@ -65,6 +65,7 @@ export class ModelActor {
     const held = isHeld(model.metadata);
     if (deletionTimestamp !== undefined) return held ? this.retire(this.look(model), signal) : calmMs;
     if (!held) await hold(this.ports.api, model.metadata, true, signal);
+    if (!this.ports.replicas.known()) return unknownMs;
     return span('fleet.reconcile', { 'fleet.model': this.scope }, () => this.pursue(this.look(model), signal));
   }
 
@@ -99,7 +100,7 @@ export class ModelActor {
     const underWay = world.replicas.length > 0 || scaling.desired > 0 || plan.phase !== 'Steady';
     const wanted = world.demand.held + world.demand.running > 0;
     const busy = underWay || wanted || problem !== undefined;
-    return this.tell(world.model, status, !replicas.known() ? unknownMs : busy ? busyMs : calmMs, signal);
+    return this.tell(world.model, status, busy ? busyMs : calmMs, signal);
   }
 
   private steer(

@@ -7,12 +7,14 @@ import { hashOf, type Shape } from '../models/shape.ts';
 import type { GroupName } from '../models/world.ts';
 import { appliedResource, isWorkload } from './parts.ts';
 import { RenderFailed } from './renderer.ts';
+import { packed, type Rendering } from './rendering.ts';
 
 /** What a workload carries so that more of its version can be made later. */
 export interface Origin {
   readonly group: GroupName;
   readonly shape: Shape;
   readonly chart: string;
+  readonly rendering: Rendering;
 }
 
 /** A rendered object as it is applied: in the Model's namespace, owned by it, labelled, marked with its hash. Throws RenderFailed. */
@@ -32,7 +34,7 @@ export function prepared(
     );
   }
   const workload = isWorkload(rendered);
-  const { group, shape, chart } = origin;
+  const { group, shape, chart, rendering } = origin;
   const object = {
     ...rendered,
     metadata: {
@@ -46,7 +48,11 @@ export function prepared(
       },
       annotations: {
         ...withoutHooks(metadata.annotations),
-        ...(workload && { [annotationNames.shape]: canonicalJson(shape), [annotationNames.chart]: chart }),
+        ...(workload && {
+          [annotationNames.shape]: canonicalJson(shape),
+          [annotationNames.chart]: chart,
+          [annotationNames.rendering]: packed(rendering),
+        }),
       },
       ownerReferences: [
         {

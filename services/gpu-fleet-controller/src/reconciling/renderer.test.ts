@@ -17,7 +17,10 @@ function rendering(template: (spec: ReleaseSpec) => HelmObject[]) {
     },
   };
   const renderer = new Renderer(helm, chart, clock);
-  return { clock, runs: () => runs, render: (values = {}) => renderer.render('llama', 'ns', values, signal) };
+  return {
+    ...{ clock, renderer, runs: () => runs },
+    render: async (values = {}) => (await renderer.render('llama', 'ns', values, signal)).objects,
+  };
 }
 
 describe('rendering', () => {
@@ -28,6 +31,16 @@ describe('rendering', () => {
     expect(runs()).toBe(1);
     await render({ a: 2 });
     expect(runs()).toBe(2);
+  });
+
+  it('takes what another controller made of the same values, and of nothing else', async () => {
+    const [first, second] = [rendering(() => [service]), rendering(() => [])];
+    const earlier = await first.renderer.render('llama', 'ns', { a: 1 }, signal);
+    const later = (values: object) => second.renderer.render('llama', 'ns', { ...values }, signal, () => [earlier]);
+    expect(await later({ a: 1 })).toEqual(earlier);
+    expect(second.runs()).toBe(0);
+    expect((await later({ a: 2 })).objects).toEqual([]);
+    expect(second.runs()).toBe(1);
   });
 
   it('leaves out what is only for helm test', async () => {

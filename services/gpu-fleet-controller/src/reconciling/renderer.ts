@@ -3,6 +3,7 @@ import type { Clock } from '@flotilla/kernel';
 import { hashOf } from '../models/shape.ts';
 import type { Chart } from './chart.ts';
 import { rendersTotal } from './reconciling.metrics.ts';
+import type { Rendering } from './rendering.ts';
 
 /** Renderings that are kept; the one that was used longest ago goes first. A Model in a rollout needs three. */
 const maxKept = 1_000;
@@ -25,7 +26,7 @@ export class RenderFailed extends Error {
 
 /** Objects from values, by helm; the same values are rendered once. How many helms run at once is for the port to bound. */
 export class Renderer {
-  private readonly kept = new Map<string, readonly HelmObject[]>();
+  private readonly kept = new Map<string, Rendering>();
   private readonly failures = new Map<string, Failure>();
 
   constructor(
@@ -34,15 +35,16 @@ export class Renderer {
     private readonly clock: Clock,
   ) {}
 
-  /** Throws RenderFailed; for a while with what helm said the last time. */
+  /** `earlier`: what others rendered of it, of whatever values. Throws RenderFailed; for a while with what helm said the last time. */
   async render(
     release: string,
     namespace: string,
     values: Values,
     signal: AbortSignal,
-  ): Promise<readonly HelmObject[]> {
+    earlier: () => readonly Rendering[] = () => [],
+  ): Promise<Rendering> {
     const key = hashOf([this.chart.digest, release, namespace, values]);
-    const known = this.kept.get(key);
+    const known = this.kept.get(key) ?? earlier().find((one) => one.key === key);
     if (known) return remember(this.kept, key, known);
     const failed = this.failures.get(key);
     if (failed && this.clock.monotonic() < failed.until) throw new RenderFailed(failed.error.message);
@@ -51,7 +53,7 @@ export class Renderer {
       const objects = await this.helm.template(spec, { signal, timeoutMs });
       this.failures.delete(key);
       rendersTotal.add(1, { outcome: 'ok' });
-      return remember(this.kept, key, objects.filter(isApplied));
+      return remember(this.kept, key, { key, objects: objects.filter(isApplied) });
     } catch (error) {
       if (!(error instanceof HelmError) || error.kind === 'cancelled') throw error;
       rendersTotal.add(1, { outcome: error.kind });

@@ -12,6 +12,7 @@ import type { ClusterView } from './cluster-view.ts';
 import { isWorkload, partKey } from './parts.ts';
 import { originIn, prepared, withReplicas } from './prepared.ts';
 import { RenderFailed, type Renderer } from './renderer.ts';
+import { renderingIn } from './rendering.ts';
 
 /** Why not all is as it is to be. */
 export interface Problem {
@@ -128,7 +129,7 @@ export class Workloads {
   }
 
   private async render(model: Model, key: string, shape: Shape, group: GroupName, signal: AbortSignal): Promise<Made> {
-    const { renderer, chart, defaults } = this.ports;
+    const { renderer, chart, defaults, view } = this.ports;
     const { name, namespace = 'default', uid = '', generation } = model.metadata;
     const from = { metadata: model.metadata, shape, revision: group.revision };
     const known = this.made.get(key);
@@ -140,9 +141,10 @@ export class Workloads {
     }
     const values = valuesOf(name, shape, group, defaults);
     if (!values) throw new RenderFailed(`Version ${group.revision} has no profile "${group.profile}".`);
-    const rendered = await renderer.render(name, namespace, values, signal);
-    const origin = { group, shape, chart: chart.version };
-    const made: Made = { by, from, objects: rendered.map((object) => prepared(object, model, origin)) };
+    const earlier = () => view.workloadsOf(this.scope).flatMap((workload) => renderingIn(workload) ?? []);
+    const rendering = await renderer.render(name, namespace, values, signal, earlier);
+    const origin = { group, shape, chart: chart.version, rendering };
+    const made: Made = { by, from, objects: rendering.objects.map((object) => prepared(object, model, origin)) };
     this.made.set(key, made);
     return made;
   }

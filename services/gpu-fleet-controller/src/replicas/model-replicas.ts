@@ -2,6 +2,7 @@ import { FlotillaError, type Clock } from '@flotilla/kernel';
 import type { EngineView } from '../engine-view.ts';
 import type { Model } from '../models/model.ts';
 import { scopeOf, servedNames } from '../models/names.ts';
+import { sleepsWhenIdle } from '../models/shape.ts';
 import type { GroupName, Replica } from '../models/world.ts';
 import { Activations } from './activations.ts';
 import { Adapters } from './adapters.ts';
@@ -173,6 +174,7 @@ class ModelReplicas implements Replicas {
     const engine: PodEngine = new PodEngine(facts, {
       ...this.parts,
       onlyName: () => (this.model.spec.adapters.length > 0 ? undefined : this.names()[0]),
+      maySleep: () => this.maySleep(),
       changed: (what) => {
         if (this.closed) return;
         // The actor asks for those that are drained: it is told when there is one more.
@@ -231,6 +233,12 @@ class ModelReplicas implements Replicas {
     const { scope, shares } = this;
     const isHidden = (one: PodEngine, name: string) => this.lora.isHidden(one, name);
     return engineView(engine, { scope, shares, isHidden, capabilities: this.model.spec.capabilities });
+  }
+
+  /** Also while those that slept for an older spec are there. */
+  private maySleep(): boolean {
+    const { spec, status } = this.model;
+    return sleepsWhenIdle(spec) || (status?.sleepingReplicas ?? 0) > 0;
   }
 
   private isFixedAtZero(): boolean {

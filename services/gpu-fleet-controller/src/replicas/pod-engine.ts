@@ -26,6 +26,8 @@ export interface PodEngineParts {
   readonly schedule: ProbeSchedule;
   /** The one name it is to serve. Undefined: it may have adapters beside. */
   onlyName(): string | undefined;
+  /** Whether an engine of its Model may sleep while the cluster calls it ready. */
+  maySleep(): boolean;
   /** It was looked at, or is not what it was. */
   changed(what: 'state' | 'load' | 'nothing'): void;
 }
@@ -80,6 +82,7 @@ export class PodEngine {
     this.facts = facts;
     this.readyAt = facts.readyAt;
     this.since = parts.clock.now();
+    this.believe();
     this.shown = this.now();
     this.looking = parts.schedule.add(() => this.look(), this.pace());
   }
@@ -112,9 +115,14 @@ export class PodEngine {
     return this.load ? this.load.running + this.load.waiting : 0;
   }
 
-  /** False: the cluster takes it for ready and it has not been asked yet. */
+  /** False: the cluster takes it for ready, that alone does not tell enough, and it has not been asked yet. */
   get known(): boolean {
-    return this.asked || !this.facts.ready || stateOfPod(this.facts, this.readyAt !== undefined) !== undefined;
+    return (
+      this.asked ||
+      this.answered ||
+      !this.facts.ready ||
+      stateOfPod(this.facts, this.readyAt !== undefined) !== undefined
+    );
   }
 
   get adapters(): readonly string[] {
@@ -242,6 +250,17 @@ export class PodEngine {
     return this.retired || this.failures > 0 || this.requests > 0 ? 'busy' : 'calm';
   }
 
+  /**
+   * A controller that begins to lead thousands cannot ask them all at once, and routers are to know them: what is ready for the
+   * cluster, has one name and does not sleep serves, until it is asked.
+   */
+  private believe(): void {
+    const name = this.parts.onlyName();
+    if (!this.facts.ready || name === undefined || this.parts.maySleep()) return;
+    this.answered = true;
+    this.models = [namedModel(name)];
+  }
+
   private lookSoon(): void {
     if (this.pace() !== 'off') this.looking.soon();
   }
@@ -285,7 +304,7 @@ export class PodEngine {
   private async ask(signal: AbortSignal): Promise<Look> {
     const { control, onlyName } = this.parts;
     const name = !this.asked && this.facts.ready ? onlyName() : undefined;
-    // The cluster vouches for its health. A controller that begins to lead thousands has to know them soon.
+    // The cluster vouches for its health: a third of the cost.
     const first = name === undefined ? undefined : await control.look(this.address, false, signal);
     if (name !== undefined && first?.load && first.model === name) return { ...first, models: [namedModel(name)] };
     const whole = this.looks === undefined || this.looks >= looksPerWhole || this.failures > 0 || !this.load;
@@ -297,7 +316,9 @@ export class PodEngine {
     this.answered = true;
     this.failures = 0;
     this.seenAt = began;
-    const loaded = JSON.stringify(load) !== JSON.stringify(this.load);
+    // That one of which nothing was known is idle is nothing to tell thousands of times as a controller begins.
+    const idle = this.load === undefined && load !== undefined && load.running + load.waiting === 0;
+    const loaded = !idle && JSON.stringify(load) !== JSON.stringify(this.load);
     const listed = models !== undefined && JSON.stringify(models) !== JSON.stringify(this.models);
     this.looks = models ? 1 : this.looks && this.looks + 1;
     if (listed) this.models = models;

@@ -26,12 +26,17 @@ describe('the engines of a Model', () => {
     await replicas.close();
   });
 
-  it('are known by one request each to a controller that begins to lead, where the cluster vouches for them', async () => {
+  it('are known to a controller that begins to lead by the cluster’s word, and then by one request each', async () => {
     const fake = fakeReplicas();
-    await fake.pods(3);
+    await fake.pods(0);
+    fake.apply([1, 2, 3].map((port) => podOf(`p${port}`, { port })));
     const told = fake.replicas.engines().map(({ state, models }) => [state, ...models.map(({ name }) => name)]);
     expect(told).toEqual(Array(3).fill(['ready', 'm']));
-    expect(fake.engine('p1')).toMatchObject({ looks: 1, wholeLooks: 0 });
+    expect(fake.replicas.known()).toBe(true);
+    expect(fake.replicas.list()[0]).not.toHaveProperty('load');
+    await fake.clock.advanceAsync(3_000);
+    expect(fake.engine('p1')).toMatchObject({ wholeLooks: 0 });
+    expect(fake.replicas.list()[0]).toHaveProperty('load');
     await fake.clock.advanceAsync(60_000);
     expect(fake.engine('p1').wholeLooks).toBeGreaterThan(0);
     await fake.replicas.close();
@@ -51,7 +56,7 @@ describe('the engines of a Model', () => {
   });
 
   it('are not told before each that the cluster calls ready has been asked: routers know better', async () => {
-    const { apply, replicas, clock, change, pods } = fakeReplicas();
+    const { apply, replicas, clock, change, pods } = fakeReplicas({ scaling: { idle: { sleepSeconds: 60 } } });
     await pods(0);
     expect(replicas.known()).toBe(true);
     apply([podOf('p1', { port: 1 }), podOf('p2', { port: 2, ready: false, ip: '' })]);
