@@ -18,8 +18,8 @@ RUN NX_DAEMON=false npx nx run-many -t build --exclude @flotilla/tests,@flotilla
   && find libs services tools -name src -type d -prune -exec rm -rf {} +
 
 FROM node:24-slim
-# SEMI_SPACE_MIB: of young objects. Much for services that stream; what holds many objects and does little is smaller with less.
-ENV NODE_ENV=production SERVICE=standalone SEMI_SPACE_MIB=64 FLOTILLA_DATA_DIR=/data
+# V8_FLAGS: much room for young objects suits services that stream; what holds many objects and does little is smaller with less.
+ENV NODE_ENV=production SERVICE=standalone V8_FLAGS=--max-semi-space-size=64 FLOTILLA_DATA_DIR=/data
 WORKDIR /app
 COPY --from=build --chown=root:root /app /app
 # What the fleet controller renders engines from, and with.
@@ -30,4 +30,4 @@ USER node
 VOLUME /data
 EXPOSE 8080 7000
 # exec: the service is process 1 and gets SIGTERM itself, so that it drains its streams.
-ENTRYPOINT ["/bin/sh", "-c", "exec node --enable-source-maps --max-semi-space-size=$SEMI_SPACE_MIB services/$SERVICE/dist/main.js"]
+ENTRYPOINT ["/bin/sh", "-c", "exec node --enable-source-maps $V8_FLAGS services/$SERVICE/dist/main.js"]

@@ -8,13 +8,17 @@ const here = import.meta.dirname;
 const repository = path.resolve(here, '../../../../..');
 /** Run from source, as tests are, or as it was built. */
 const extension = path.extname(import.meta.filename);
-const nodeFlags = ['--enable-source-maps', '--max-semi-space-size=$SEMI_SPACE_MIB'];
 
 /** As the Dockerfile makes it. */
 const flotilla: Image = {
   names: ['flotilla'],
-  entrypoint: ['/bin/sh', '-c', `exec node ${nodeFlags.join(' ')} services/$SERVICE/dist/main.js`],
-  env: { NODE_ENV: 'production', SERVICE: 'standalone', SEMI_SPACE_MIB: '64', FLOTILLA_DATA_DIR: '/data' },
+  entrypoint: ['/bin/sh', '-c', 'exec node --enable-source-maps $V8_FLAGS services/$SERVICE/dist/main.js'],
+  env: {
+    NODE_ENV: 'production',
+    SERVICE: 'standalone',
+    V8_FLAGS: '--max-semi-space-size=64',
+    FLOTILLA_DATA_DIR: '/data',
+  },
   folders: { '/app': repository },
   scratch: ['/data', '/tmp'],
   workingDir: '/app',
