@@ -1,3 +1,4 @@
+import { createSlots } from '@flotilla/kernel';
 import { run, type Outcome } from './command.ts';
 import { failureOf } from './failures.ts';
 import { findHelm } from './helm-binary.ts';
@@ -12,7 +13,6 @@ import {
 } from './helm.ts';
 import { parseManifests } from './manifests.ts';
 import { parseStatus } from './release-status.ts';
-import { createSlots } from './slots.ts';
 import { withWorkspace } from './workspace.ts';
 
 /** Commands that run at once: rendering is CPU, and each is a process. The others wait. */

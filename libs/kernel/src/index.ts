@@ -25,3 +25,4 @@ export * from './platform/tasks.ts';
 export * from './platform/tiers.ts';
 export * from './platform/watched-file.ts';
 export * from './process.ts';
+export * from './slots.ts';

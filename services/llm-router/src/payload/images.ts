@@ -1,10 +1,9 @@
 import type { chat } from '@flotilla/contracts';
-import { abortable, FlotillaError, within, type Clock } from '@flotilla/kernel';
+import { abortable, createSlots, FlotillaError, within, type Clock, type Slots } from '@flotilla/kernel';
 import { inlineBytes, invalid, readDataUrl, writeDataUrl, type InlineImage } from './data-url.ts';
 import type { ImageScaler } from './image-scaler.ts';
 import { imageSeconds } from './metrics.ts';
 import { holdsImages, isImage, partsOf, withParts, type Part } from './parts.ts';
-import { WorkSlots } from './work-slots.ts';
 
 export interface ImageSettings {
   readonly maxImages: number;
@@ -26,13 +25,13 @@ export class Images {
   readonly #settings: ImageSettings;
   readonly #scaler: ImageScaler;
   readonly #clock: Clock;
-  readonly #slots: WorkSlots;
+  readonly #slots: Slots;
 
   constructor(settings: ImageSettings, scaler: ImageScaler, clock: Clock) {
     this.#settings = settings;
     this.#scaler = scaler;
     this.#clock = clock;
-    this.#slots = new WorkSlots(settings.imageWorkers, maxWaiting);
+    this.#slots = createSlots(settings.imageWorkers, { most: maxWaiting, error: tooManyWait });
   }
 
   /** The messages with images that engines can take, and how many were scaled. Throws what the client is to be told. */
@@ -130,4 +129,8 @@ export class Images {
 
 function tooLarge(param: string, message: string): FlotillaError {
   return new FlotillaError('err_payload_too_large', message, { details: { param } });
+}
+
+function tooManyWait(): FlotillaError {
+  return new FlotillaError('overloaded', 'Too many images are being read. Try again in a moment.');
 }

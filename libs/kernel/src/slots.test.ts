@@ -40,6 +40,16 @@ describe('running few things at once', () => {
     await expect(slots.run(never, async () => 'fourth')).resolves.toBe('fourth');
   });
 
+  it('refuses who comes while too many wait', async () => {
+    const slots = createSlots(1, { most: 1, error: () => new Error('full') });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const [first, second] = [slots.run(never, () => promise), slots.run(never, async () => 'second')];
+    await expect(slots.run(never, async () => 'third')).rejects.toThrow('full');
+    resolve();
+    await first;
+    await expect(second).resolves.toBe('second');
+  });
+
   it('passes on a turn that came in the moment its waiter gave up', async () => {
     const slots = createSlots(1);
     let end!: () => void;

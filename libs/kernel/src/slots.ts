@@ -1,11 +1,12 @@
-import { abortable } from '@flotilla/kernel';
+import { abortable } from './abortable.ts';
 
 /** Runs at most so many at once; the others wait their turn, or until their signal aborts. */
 export interface Slots {
   run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
 }
 
-export function createSlots(count: number): Slots {
+/** `full`: what whoever comes is told while `most` others wait; absent: any number may. */
+export function createSlots(count: number, full?: { readonly most: number; error(): Error }): Slots {
   let free = count;
   const waiting: (() => void)[] = [];
 
@@ -26,11 +27,11 @@ export function createSlots(count: number): Slots {
       free -= 1;
       return;
     }
-    let turn!: () => void;
-    const come = new Promise<void>((resolve) => (turn = resolve));
+    if (full && waiting.length >= full.most) throw full.error();
+    const { promise, resolve: turn } = Promise.withResolvers<void>();
     waiting.push(turn);
     try {
-      await abortable(come, signal);
+      await abortable(promise, signal);
     } catch (error) {
       const place = waiting.indexOf(turn);
       // Its turn had just come: the next one has it.
