@@ -174,7 +174,7 @@ class ModelReplicas implements Replicas {
     const engine: PodEngine = new PodEngine(facts, {
       ...this.parts,
       onlyName: () => (this.model.spec.adapters.length > 0 ? undefined : this.names()[0]),
-      maySleep: () => this.maySleep(),
+      isVouchedFor: (pod) => this.isVouchedFor(pod),
       changed: (what) => {
         if (this.closed) return;
         // The actor asks for those that are drained: it is told when there is one more.
@@ -235,10 +235,11 @@ class ModelReplicas implements Replicas {
     return engineView(engine, { scope, shares, isHidden, capabilities: this.model.spec.capabilities });
   }
 
-  /** Also while those that slept for an older spec are there. */
-  private maySleep(): boolean {
-    const { spec, status } = this.model;
-    return sleepsWhenIdle(spec) || (status?.sleepingReplicas ?? 0) > 0;
+  /** Nothing was under way when a controller looked last: no other version with another name, nobody asleep. */
+  private isVouchedFor({ revision }: PodFacts): boolean {
+    const { spec, status = {}, metadata } = this.model;
+    const settled = status.phase === 'Ready' && status.observedGeneration === metadata.generation;
+    return settled && status.revision === revision && !status.sleepingReplicas && !sleepsWhenIdle(spec);
   }
 
   private isFixedAtZero(): boolean {

@@ -26,8 +26,8 @@ export interface PodEngineParts {
   readonly schedule: ProbeSchedule;
   /** The one name it is to serve. Undefined: it may have adapters beside. */
   onlyName(): string | undefined;
-  /** Whether an engine of its Model may sleep while the cluster calls it ready. */
-  maySleep(): boolean;
+  /** Whether one that is ready for the cluster is known by that alone. */
+  isVouchedFor(facts: PodFacts): boolean;
   /** It was looked at, or is not what it was. */
   changed(what: 'state' | 'load' | 'nothing'): void;
 }
@@ -252,11 +252,11 @@ export class PodEngine {
 
   /**
    * A controller that begins to lead thousands cannot ask them all at once, and routers are to know them: what is ready for the
-   * cluster, has one name and does not sleep serves, until it is asked.
+   * cluster and cannot be anything but what its Model says serves, until it is asked.
    */
   private believe(): void {
     const name = this.parts.onlyName();
-    if (!this.facts.ready || name === undefined || this.parts.maySleep()) return;
+    if (!this.facts.ready || name === undefined || !this.parts.isVouchedFor(this.facts)) return;
     this.answered = true;
     this.models = [namedModel(name)];
   }

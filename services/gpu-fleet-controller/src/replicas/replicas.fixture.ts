@@ -10,10 +10,11 @@ import { replicaSettingsSchema } from './settings.ts';
 import type { Look, VllmControl } from './vllm-control.ts';
 
 /** The Model `default/m`, served by its own name, with what a test is about. */
-export function modelOf(spec: Record<string, unknown> = {}): Model {
+export function modelOf(spec: Record<string, unknown> = {}, status: Model['status'] = {}): Model {
   return {
     ...{ apiVersion: 'fleet.flotilla.dev/v1alpha1', kind: 'Model', metadata: { namespace: 'default', name: 'm' } },
     spec: modelSpecSchema.parse({ source: { hub: { repo: 'm' } }, profiles: [{ name: 'a' }], ...spec }),
+    status,
   };
 }
 
@@ -146,9 +147,9 @@ export function fakeReplicas(spec: Record<string, unknown> = {}, clock: FakeCloc
     discard: (pod, reason) => void told.discarded.push(`${pod}: ${reason}`),
   });
   let pods: readonly PodFacts[] = [];
-  const apply = (next: readonly PodFacts[], changed = spec) => {
+  const apply = (next: readonly PodFacts[], changed = spec, status: Model['status'] = {}) => {
     pods = next;
-    replicas.update(modelOf(changed), next);
+    replicas.update(modelOf(changed, status), next);
   };
   const names = (count: number) => Array.from({ length: count }, (_, i) => `p${i + 1}`);
   return {

@@ -26,17 +26,43 @@ describe('the engines of a Model', () => {
     await replicas.close();
   });
 
-  it('are known to a controller that begins to lead by the cluster’s word, and then by one request each', async () => {
-    const fake = fakeReplicas();
-    await fake.pods(0);
-    fake.apply([1, 2, 3].map((port) => podOf(`p${port}`, { port })));
-    const told = fake.replicas.engines().map(({ state, models }) => [state, ...models.map(({ name }) => name)]);
+  it('are known by the cluster’s word to a controller that begins to lead a Model at rest, until they are asked', async () => {
+    const { apply, replicas, clock } = fakeReplicas();
+    apply(
+      [1, 2, 3].map((port) => podOf(`p${port}`, { port })),
+      {},
+      { phase: 'Ready', revision: 'v1' },
+    );
+    expect(replicas.known()).toBe(true);
+    const told = replicas.engines().map(({ state, models }) => [state, ...models.map(({ name }) => name)]);
     expect(told).toEqual(Array(3).fill(['ready', 'm']));
-    expect(fake.replicas.known()).toBe(true);
-    expect(fake.replicas.list()[0]).not.toHaveProperty('load');
-    await fake.clock.advanceAsync(3_000);
-    expect(fake.engine('p1')).toMatchObject({ wholeLooks: 0 });
-    expect(fake.replicas.list()[0]).toHaveProperty('load');
+    expect(replicas.list()[0]).not.toHaveProperty('load');
+    await clock.advanceAsync(3_000);
+    expect(replicas.list()[0]).toHaveProperty('load');
+    await replicas.close();
+  });
+
+  it.each([
+    ['are of another version', {}, { phase: 'Ready', revision: 'v2' }],
+    ['are rolled out', {}, { phase: 'Rolling', revision: 'v1' }],
+    ['may serve an older spec', {}, { phase: 'Ready', revision: 'v1', observedGeneration: 1 }],
+    ['may sleep', { scaling: { idle: { sleepSeconds: 60 } } }, { phase: 'Ready', revision: 'v1' }],
+    ['slept', {}, { phase: 'Ready', revision: 'v1', sleepingReplicas: 1 }],
+    ['may have adapters', { adapters: [{ name: 'sql', path: '/sql' }] }, { phase: 'Ready', revision: 'v1' }],
+  ])('that %s are not known before they are asked', async (_, spec, status) => {
+    const { apply, replicas, clock } = fakeReplicas(spec);
+    apply([podOf('p1', { port: 1 })], spec, status);
+    expect(replicas.known()).toBe(false);
+    expect(replicas.list()).toMatchObject([{ state: 'starting' }]);
+    await clock.advanceAsync(1_000);
+    expect(replicas.list()).toMatchObject([{ state: 'ready' }]);
+    await replicas.close();
+  });
+
+  it('are known by one request each to a controller that begins to lead, where they have one name', async () => {
+    const fake = fakeReplicas();
+    await fake.pods(3);
+    expect(fake.engine('p1')).toMatchObject({ looks: 1, wholeLooks: 0 });
     await fake.clock.advanceAsync(60_000);
     expect(fake.engine('p1').wholeLooks).toBeGreaterThan(0);
     await fake.replicas.close();
@@ -56,7 +82,7 @@ describe('the engines of a Model', () => {
   });
 
   it('are not told before each that the cluster calls ready has been asked: routers know better', async () => {
-    const { apply, replicas, clock, change, pods } = fakeReplicas({ scaling: { idle: { sleepSeconds: 60 } } });
+    const { apply, replicas, clock, change, pods } = fakeReplicas();
     await pods(0);
     expect(replicas.known()).toBe(true);
     apply([podOf('p1', { port: 1 }), podOf('p2', { port: 2, ready: false, ip: '' })]);
