@@ -14,6 +14,8 @@ const firstPort = 20_000;
 /** Seconds over which the calm fleet is watched. */
 const calmSeconds = 60;
 const changes = 10;
+/** What a cluster of one machine takes to make the pod that a change asked for. */
+const calmAgainSeconds = 3;
 const namespace = 'models';
 const root = path.resolve(import.meta.dirname, '../../..');
 
@@ -71,7 +73,7 @@ async function measure(cleanups: (() => Promise<unknown>)[]): Promise<BenchRow[]
   const [resync, helm] = [controller.cpu(), controller.helmCpu()];
   await pause(20);
   const calm = await watchCalm(controller);
-  const slowest = await slowestChange(cluster);
+  const times = await changeTimes(cluster);
   return [
     atMost(
       'fleet: full resync of 100 models × 100 pods',
@@ -80,7 +82,13 @@ async function measure(cleanups: (() => Promise<unknown>)[]): Promise<BenchRow[]
       's of CPU',
       `a controller that starts, until routers know every engine and each Model is as it should be; helm beside it ${helm.toFixed(1)} s`,
     ),
-    atMost('fleet: a change of a Model is in its workload, slowest of 10', slowest, 1, 's'),
+    atMost(
+      'fleet: a change of a Model is in its workload, slowest of 10',
+      times.at(-1)!,
+      1,
+      's',
+      `median ${times[changes / 2]!.toFixed(2)} s, the API’s own part in it`,
+    ),
     atMost('fleet: controller memory', residentMiB(controller.child.pid), 300, 'MiB'),
     atMost(
       'fleet: calls to the API when nothing happens',
@@ -172,18 +180,19 @@ async function watchCalm({ cpu, metric }: Controller) {
   };
 }
 
-/** Seconds from the change of a Model until its workload asks for it. */
-async function slowestChange({ api }: LocalCluster): Promise<number> {
+/** Seconds from the change of a Model until its workload asks for it, the quickest first; each in a cluster that is at rest again. */
+async function changeTimes({ api }: LocalCluster): Promise<number[]> {
   const times: number[] = [];
   for (let i = 0; i < changes; i += 1) {
     const model = `model-${i * 7}`;
+    await pause(calmAgainSeconds);
     const workload = await workloadOf(api, model);
     const startedAt = performance.now();
     await api.patch(models, { namespace, name: model }, { spec: { replicas: replicas + 1 } });
     await until(async () => ((await workloadOf(api, model)).spec.replicas ?? 0) > (workload.spec.replicas ?? 0));
     times.push((performance.now() - startedAt) / 1_000);
   }
-  return Math.max(...times);
+  return times.sort((a, b) => a - b);
 }
 
 async function workloadOf(api: LocalCluster['api'], model: string): Promise<Workload> {
