@@ -145,8 +145,9 @@ describeWith(clusterTools, 'the platform on Kubernetes', () => {
       const before = await pods();
       const values = `--reuse-values --set-json '${aliased}' --wait --timeout 5m`;
       await platform.shell.must(`helm upgrade flotilla charts/flotilla ${namespace} ${values}`, 310_000);
-      await until(async () => (await new PublicApi(platform.cluster.ingressUrl, key).models()).includes('swift'), {
-        ...{ timeoutMs: 90_000, everyMs: 500, what: 'the alias in the list of models' },
+      const client = new PublicApi(platform.cluster.ingressUrl, key);
+      await until(async () => (await client.chat('swift')).text.includes('4'), {
+        ...{ timeoutMs: 90_000, everyMs: 500, what: 'an answer by the other name' },
       });
       expect(await pods()).toBe(before);
     }, 420_000);
