@@ -4,6 +4,7 @@ import { logger } from '@flotilla/telemetry';
 import type { EngineView } from '../engine-view.ts';
 import type { ScopeDemand } from '../demand/scope-demand.ts';
 import type { ParsedModel } from '../models/parsed-model.ts';
+import { varied } from '../varied.ts';
 import { InvalidModel } from './invalid-model.ts';
 import { LedModel, type LedModelPorts } from './led-model.ts';
 import { modelReplicas, modelsByPhase, reconcileSeconds } from './reconciling.metrics.ts';
@@ -17,8 +18,6 @@ const log = logger('fleet');
 const tryAgainMs: Partial<Record<KubeErrorKind, number>> = { not_found: 30_000, unavailable: 3_000 };
 /** What the watches bring within this is looked at together. Milliseconds. */
 const settleMs = 20;
-/** Looks at Models vary in their distance by so much, so that those that came together drift apart. */
-const spread = 0.1;
 /** Models that are worked on at once: most of it is waiting for the API and for helm. */
 const workers = 16;
 const phases = ['Zero', 'Starting', 'Ready', 'Sleeping', 'Rolling', 'Degraded', 'Invalid', 'Deleting'];
@@ -110,7 +109,7 @@ export class Controller {
     try {
       const againMs = await this.act(scope, parsed);
       done('ok');
-      return againMs === undefined ? undefined : { againMs: this.spread(againMs) };
+      return againMs === undefined ? undefined : { againMs: varied(againMs, this.ports.random) };
     } catch (error) {
       if (this.signal.aborted) return undefined;
       done(error instanceof KubeError ? error.kind : 'failed');
@@ -119,10 +118,6 @@ export class Controller {
       log.debug('a Model could not be reconciled; it is tried again', { scope, error: String(error) });
       return { againMs };
     }
-  }
-
-  private spread(ms: number): number {
-    return ms * (1 + spread * (2 * this.ports.random.next() - 1));
   }
 
   private async act(scope: string, parsed: ParsedModel): Promise<number | undefined> {

@@ -1,4 +1,5 @@
 import type { Clock, Random, Timer } from '@flotilla/kernel';
+import { varied } from '../varied.ts';
 import type { ReplicaSettings } from './settings.ts';
 
 /** How soon a pod is to be looked at again; off: not at all. */
@@ -6,8 +7,6 @@ export type Pace = 'starting' | 'busy' | 'calm' | 'off';
 
 /** Probes under way at once. */
 const maxAtOnce = 64;
-/** Periods vary by so much, so that probes of pods that came together drift apart. */
-const spread = 0.1;
 
 export interface Looking {
   /** From now on. A change is followed at once when it means sooner. */
@@ -134,7 +133,7 @@ export class ProbeSchedule {
   }
 
   private wait(pace: Pace): number {
-    return this.period(pace) * this.stretch(pace) * (1 + spread * (2 * this.parts.random.next() - 1));
+    return varied(this.period(pace) * this.stretch(pace), this.parts.random);
   }
 
   private period(pace: Pace): number {
